@@ -1,0 +1,1 @@
+"""Services that others made for the same purpose, set up as their documentation shows."""

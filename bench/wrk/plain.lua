@@ -1,0 +1,2 @@
+-- GET, always the same.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "tally.lua")

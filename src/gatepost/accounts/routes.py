@@ -1,0 +1,141 @@
+"""The journeys over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+
+from gatepost.accounts.schemas import ChangeAccount, FirstAdministrator, NewAccount
+from gatepost.accounts.service import Accounts
+from gatepost.accounts.setup import Setup
+from gatepost.core.errors import Invalid, Unauthenticated
+from gatepost.core.http.deps import PROTECTED, CallerHere, house, room
+from gatepost.core.http.etags import etag, version_of
+from gatepost.core.http.idempotency import OnceHere
+from gatepost.core.http.json_body import StrictJsonRoute
+from gatepost.core.http.problems import responses
+from gatepost.users import StaleVersion, User, UserOut
+
+__all__ = ["api", "own_profile"]
+
+api = APIRouter(tags=["users"], route_class=StrictJsonRoute)
+
+AccountsHere = Annotated[Accounts, room(Accounts)]
+IfMatch = Annotated[
+    str | None, Header(max_length=100, description="The ETag of the version to change (RFC 9110).")
+]
+
+_PROFILE = {200: {"model": UserOut}}
+
+
+def _version(if_match: str | None) -> int | None:
+    """Return the version that an If-Match header names; None if any will do. Raises StaleVersion, Invalid."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if if_match.strip().isdigit():
+        raise Invalid(
+            f"If-Match takes the ETag with its quotes: {etag(int(if_match.strip()[:18]))}", field="If-Match"
+        )
+    version = version_of(if_match)
+    if version is None:
+        # Not a tag we ever gave out, so not the current one either.
+        raise StaleVersion
+    return version
+
+
+def _shown(profile: Any) -> Response:
+    """Return the answer that shows a profile."""
+    body = UserOut.model_validate(profile).model_dump_json()
+    return Response(body, 200, {"ETag": etag(profile.version)}, "application/json")
+
+
+def _person(user: User) -> UUID:
+    return user.id
+
+
+@api.post("/users/", responses={**_PROFILE, **responses(400, 403, 409, 413, 415, 422, 429, 503)})
+async def sign_up(new: NewAccount, once: OnceHere) -> Response:
+    """Create an account."""
+    return await once(Accounts, lambda accounts: accounts.sign_up(new), _shown, about=_person)
+
+
+@api.post(
+    "/setup", responses={**_PROFILE, **responses(400, 403, 409, 413, 415, 422, 429, 503)}, tags=["setup"]
+)
+async def set_up(new: FirstAdministrator, once: OnceHere) -> Response:
+    """Create the first administrator with the one-time code that the service printed when it started."""
+    return await once(Setup, lambda setup: setup.complete(new.code, new), _shown, about=_person)
+
+
+async def own_profile(request: Request) -> Response:
+    """Answer `GET /users/me` without the framework's machinery: it is asked more than all else together."""
+    found = await house(request).caller(request)
+    if found is None:
+        raise Unauthenticated("Not authenticated")
+    caller = found.caller
+    return Response(caller.profile_json, 200, {"ETag": etag(caller.profile.version)}, "application/json")
+
+
+@api.get("/users/me", dependencies=[PROTECTED], responses={**_PROFILE, **responses(401, 429, 503)})
+async def me(request: Request) -> Response:
+    """Read one's own profile."""
+    return await own_profile(request)
+
+
+@api.patch(
+    "/users/me", response_model=UserOut, responses=responses(400, 401, 403, 409, 412, 413, 415, 422, 429, 503)
+)
+async def change_own(
+    me: CallerHere,
+    change: ChangeAccount,
+    accounts: AccountsHere,
+    response: Response,
+    if_match: IfMatch = None,
+) -> User:
+    """Change one's own account. A new password needs the current one, and ends one's other sessions."""
+    user = await accounts.change_own(me, change, _version(if_match))
+    response.headers["ETag"] = etag(user.version)
+    return user
+
+
+@api.patch(
+    "/users/{user_id}",
+    response_model=UserOut,
+    responses=responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503),
+)
+async def change_user(
+    me: CallerHere,
+    user_id: UUID,
+    change: ChangeAccount,
+    accounts: AccountsHere,
+    response: Response,
+    if_match: IfMatch = None,
+) -> User:
+    """Change an account: one's own as under `/users/me`, another's with `users:write`."""
+    if user_id == me.subject:
+        user = await accounts.change_own(me, change, _version(if_match))
+    else:
+        me.need("users:write")
+        user = await accounts.change(user_id, change, _version(if_match), actor=me)
+    response.headers["ETag"] = etag(user.version)
+    return user
+
+
+@api.delete("/users/me", status_code=204, responses=responses(401, 412, 422, 429, 503))
+async def delete_own(me: CallerHere, accounts: AccountsHere, if_match: IfMatch = None) -> Response:
+    """Delete one's own account, with its sessions, tokens and secrets, at once."""
+    await accounts.delete_own(me, _version(if_match))
+    return Response(status_code=204)
+
+
+@api.delete("/users/{user_id}", status_code=204, responses=responses(401, 403, 404, 412, 422, 429, 503))
+async def delete_user(
+    me: CallerHere, user_id: UUID, accounts: AccountsHere, if_match: IfMatch = None
+) -> Response:
+    """Delete an account: one's own as under `/users/me`, another's with `users:write`."""
+    if user_id == me.subject:
+        await accounts.delete_own(me, _version(if_match))
+    else:
+        me.need("users:write")
+        await accounts.delete(user_id, _version(if_match), actor=me)
+    return Response(status_code=204)

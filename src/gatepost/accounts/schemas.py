@@ -1,0 +1,38 @@
+"""What the journeys take."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gatepost.passwords import GivenPassword, NewPassword
+from gatepost.users import NewProfile, ProfileChange
+
+__all__ = ["ChangeAccount", "FirstAdministrator", "NewAccount"]
+
+
+class NewAccount(NewProfile):
+    """Somebody who signs up."""
+
+    password: NewPassword
+
+
+class FirstAdministrator(NewAccount):
+    """The one who sets this installation up."""
+
+    code: Annotated[
+        str, Field(max_length=200, description="The one-time code that `gatepost serve` printed.")
+    ]
+
+
+class ChangeAccount(ProfileChange):
+    """What to change; what is not named stays. `is_active` is for administrators."""
+
+    password: NewPassword | None = None
+    current_password: GivenPassword | None = Field(
+        None, description="Needed with `password`, when it is one's own account."
+    )
+
+    def profile(self) -> ProfileChange:
+        """Return the part that concerns the profile."""
+        fields = self.model_fields_set & set(ProfileChange.model_fields)
+        return ProfileChange.model_construct(fields, **{name: getattr(self, name) for name in fields})

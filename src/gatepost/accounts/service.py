@@ -1,0 +1,177 @@
+"""The journeys. Each reads top to bottom: first what is slow, then one transaction."""
+
+from uuid import UUID
+
+from gatepost.access import Permission
+from gatepost.accounts.errors import (
+    CurrentPasswordWrong,
+    FieldNotYours,
+    SignUpClosed,
+)
+from gatepost.accounts.schemas import ChangeAccount, NewAccount
+from gatepost.accounts.settings import AccountOptions
+from gatepost.core.idempotency import erase_answers
+from gatepost.core.limits import Limits
+from gatepost.core.principal import Principal
+from gatepost.core.work import Work
+from gatepost.login import LoginFailed
+from gatepost.passwords import CheckedPassword, Passwords
+from gatepost.sessions import EndReason, Sessions
+from gatepost.tokens import Tokens
+from gatepost.users import StaleVersion, User, Users, canonical_email
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """Journeys over a whole account."""
+
+    def __init__(
+        self,
+        work: Work,
+        users: Users,
+        passwords: Passwords,
+        sessions: Sessions,
+        tokens: Tokens,
+        options: AccountOptions,
+        limits: Limits,
+    ) -> None:
+        self._work = work
+        self._users = users
+        self._passwords = passwords
+        self._sessions = sessions
+        self._tokens = tokens
+        self._options = options
+        self._limits = limits
+
+    async def sign_up(self, new: NewAccount) -> User:
+        """Create an account for whoever asks.
+
+        Raises SignUpClosed, LimitExceeded, EmailTaken, PasswordRefused, HashingBusy.
+        """
+        if not self._options.allow_registration:
+            raise SignUpClosed
+        await self._limits.sign_up(self._work.client, canonical_email(new.email))
+        return await self.add(new, by="sign-up")
+
+    async def add(self, new: NewAccount, by: str) -> User:
+        """Create an account. Raises EmailTaken, PasswordRefused, HashingBusy."""
+        return await self.create(new, await self.prepare(new), by)
+
+    async def prepare(self, new: NewAccount) -> str:
+        """Return the hash for a new account, before the transaction. Raises PasswordRefused, HashingBusy."""
+        return await self._passwords.prepare(new.password, new.email)
+
+    async def create(self, new: NewAccount, hashed: str, by: str) -> User:
+        """Create an account with a prepared hash. Raises EmailTaken."""
+        user = await self._users.add(new, by)
+        await self._passwords.put(user.id, hashed, first=True)
+        return user
+
+    async def change_own(self, me: Principal, change: ChangeAccount, if_version: int | None = None) -> User:
+        """Change one's own account. A new password or address needs a fresh sign-in, a password the old one too.
+
+        Raises FieldNotYours, ReauthenticationRequired, CurrentPasswordWrong, PasswordRefused, EmailTaken,
+        StaleVersion, LimitExceeded, HashingBusy.
+        """
+        for field in ("is_active", "email_verified", "locked_until"):
+            if field in change.model_fields_set and (
+                field == "locked_until" or getattr(change, field) is not None
+            ):
+                raise FieldNotYours(field=field)
+        if change.email is not None or change.password is not None:
+            me.need_fresh(self._options.fresh_for, self._work.now)
+        proof = await self._proof(me, change) if change.password is not None else None
+        hashed = await self._prepared(me.subject, change)
+        user = await self._users.load(me.subject, if_version)
+        await self._tokens.confirm(me)
+        if proof is not None and not await self._passwords.unchanged(proof):
+            # Another change of the password came first: the proof was for the one that is gone.
+            raise StaleVersion
+        return await self._apply(user, change, hashed, keep=me.session_id)
+
+    async def change(
+        self,
+        user_id: UUID,
+        change: ChangeAccount,
+        if_version: int | None = None,
+        *,
+        actor: Principal | None = None,
+    ) -> User:
+        """Change somebody's account: an administrator does, or the operator (no actor).
+
+        Raises as `change_own`, and UserNotFound, PermissionMissing.
+        """
+        hashed = await self._prepared(user_id, change)
+        user = await self._users.load(user_id, if_version)
+        await self._confirm(actor)
+        return await self._apply(user, change, hashed, keep=None)
+
+    async def delete_own(self, me: Principal, if_version: int | None = None) -> None:
+        """Delete one's own account; needs a fresh sign-in. Raises ReauthenticationRequired, StaleVersion."""
+        me.need_fresh(self._options.fresh_for, self._work.now)
+        user = await self._users.load(me.subject, if_version)
+        await self._tokens.confirm(me)
+        await self._erase(user)
+
+    async def delete(
+        self, user_id: UUID, if_version: int | None = None, *, actor: Principal | None = None
+    ) -> None:
+        """Delete an account: its sessions, tokens and secrets go with it.
+
+        Raises UserNotFound, StaleVersion, PermissionMissing.
+        """
+        user = await self._users.load(user_id, if_version)
+        await self._confirm(actor)
+        await self._erase(user)
+
+    async def _erase(self, user: User) -> None:
+        """Delete the person, and the profile that may be kept as the answer to a sign-up."""
+        # Ended, not only gone with the row: other services learn of it by the event.
+        await self._sessions.end_all(user.id, EndReason.DELETED)
+        await erase_answers(self._work, user.id)
+        await self._users.delete(user)
+
+    async def _confirm(self, actor: Principal | None) -> None:
+        if actor is not None:
+            await self._tokens.confirm(actor, Permission.USERS_WRITE)
+
+    async def _prepared(self, user_id: UUID, change: ChangeAccount) -> str | None:
+        if change.password is None:
+            return None
+        email = change.email or (await self._users.profile(user_id)).email
+        return await self._passwords.prepare(change.password, email)
+
+    async def _apply(self, user: User, change: ChangeAccount, hashed: str | None, keep: UUID | None) -> User:
+        changed = await self._users.change(user, change.profile())
+        if hashed is not None:
+            await self._passwords.put(user.id, hashed)
+            if keep is None or self._options.password_change_ends_sessions:
+                await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, keep=keep)
+            # Also counts the change: a sign-in that checked the old hash sees another version and looks again.
+            await self._users.touch(user)
+        if "is_active" in changed and not user.is_active:
+            await self._sessions.end_all(user.id, EndReason.DISABLED)
+        return user
+
+    async def _proof(self, me: Principal, change: ChangeAccount) -> CheckedPassword:
+        checked = await self._checked(me.subject, change.current_password)
+        if checked is None:
+            self._work.events.record(
+                LoginFailed(subject=me.subject, method="current_password", reason="wrong_password")
+            )
+            raise CurrentPasswordWrong
+        return checked
+
+    async def _checked(self, user_id: UUID, given: str | None) -> CheckedPassword | None:
+        """Return the proof if the password is right. Whoever took over a session must not guess it."""
+        if given is None:
+            return None
+        # The counter of the front door: who has taken over a session gets no tries of their own.
+        profile = await self._users.profile(user_id)
+        attempt = await self._limits.attempt(self._work.client, canonical_email(profile.email))
+        checked = await self._passwords.check_of(user_id, given)
+        if not checked.correct:
+            return None
+        await attempt.succeeded()
+        return checked

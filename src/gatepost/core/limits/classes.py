@@ -1,0 +1,181 @@
+"""The classes of requests that are limited: what each counts, by whom, and what a refusal says.
+
+| class         | charged by                                     | counts by                      |
+|---------------|------------------------------------------------|--------------------------------|
+| `general`     | every route but `/health` and those below it,  | address                        |
+|               | and those of the next class                    |                                |
+| `published`   | public keys, metadata, ended sessions          | address                        |
+| `credentials` | sign-in with a password, one's current         | address                        |
+|               | password, the setup code                       |                                |
+| `account`     | sign-in with a password, one's current password| account                        |
+| `delay`       | the same                                       | account, failures in a row     |
+| `sign_up`     | sign-up                                        | address                        |
+| `recipient`   | sign-up                                        | e-mail address                 |
+
+No key holds a path: routes charge a class, so that no spelling of a path is a key of its own.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from gatepost.core.errors import TooMany
+from gatepost.core.limits.options import LimitOptions
+from gatepost.core.limits.rules import Backoff, Demand, Limit, Limiter, Rule, Verdict
+from gatepost.core.logging import Logger
+from gatepost.core.principal import ClientInfo
+
+__all__ = ["Attempt", "LimitExceeded", "Limits"]
+
+MINUTE = 60.0
+# How many clients are taken to stand behind a proxy that no setting names: they share one bucket.
+CLIENTS_OF_A_PROXY = 20
+
+
+class LimitExceeded(TooMany):
+    """A class of requests is used up: for this address, or for this account."""
+
+    code = "rate-limited"
+    sentence = "Rate limit exceeded"  # the contract's words
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(retry_after=verdict.wait)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A password that may be tried. It counts as wrong until it is said to be right."""
+
+    _limiter: Limiter
+    _delay: Demand | None
+
+    async def succeeded(self) -> None:
+        """End the row of failures. The limits themselves stay charged."""
+        if self._delay is not None:
+            await self._limiter.forget(self._delay)
+
+
+class Limits:
+    """Charges classes, and raises LimitExceeded when one is used up. Off: lets everything through.
+
+    `secret` keys the digests that stand for accounts, so that no e-mail address lies in the store.
+    """
+
+    def __init__(
+        self,
+        options: LimitOptions,
+        limiter: Limiter,
+        secret: bytes,
+        log: Logger,
+        *,
+        on: bool = True,
+    ) -> None:
+        self.on = on
+        self.refused: Counter[str] = Counter()
+        """How often each class has refused, in this process."""
+        self._limiter = limiter
+        self._secret = secret
+        self._log = log
+        self._general = _of_addresses("general", options.general)
+        self._published = _of_addresses("published", options.published)
+        self._credentials = _of_addresses("credentials", options.credentials)
+        self._sign_up = _of_addresses("sign_up", options.sign_up)
+        self._account = Limit("account", options.account, MINUTE)
+        longest = options.longest_delay.total_seconds()
+        self._delay = Backoff("delay", self._account, options.free_failures, longest)
+        self._recipient = Limit("recipient", options.recipient, MINUTE)
+
+    async def request(self, network: str | None, *, shared: bool, published: bool = False) -> Verdict:
+        """Charge the general class, or that of what is published; return the verdict: the answer says what is left."""
+        charged = self._published if published else self._general
+        (verdict,) = await self._limiter.admit([_demand(charged, network, shared=shared)])
+        if not verdict.admitted:
+            self._count(verdict)
+        return verdict
+
+    async def sign_up(self, client: ClientInfo, email: str) -> None:
+        """Charge a sign-up for a canonical e-mail address. Raises LimitExceeded."""
+        await self._need(
+            [*self._by_address(self._sign_up, client), Demand(self._recipient, self._digest(email))]
+        )
+
+    async def guess(self, client: ClientInfo) -> None:
+        """Charge a try at a secret that belongs to no account. Raises LimitExceeded."""
+        await self._need(self._by_address(self._credentials, client))
+
+    async def attempt(
+        self, client: ClientInfo, account: str, known_here: Callable[[], Awaitable[bool]] | None = None
+    ) -> Attempt:
+        """Charge a try at an account's password, before anything is looked up. Raises LimitExceeded.
+
+        `account` names it, whether it exists or not. When strangers have used up its tries, `known_here` is
+        asked whether its owner has been at this address: then the address has tries of its own.
+        """
+        address, key = self._by_address(self._credentials, client), self._digest(account)
+        refusal = await self._first_refusal([*address, *self._by_account(key)])
+        if refusal is None:
+            return self._attempt(key)
+        of_the_account = refusal.rule is self._account or refusal.rule is self._delay
+        if of_the_account and known_here and await self._is_known(client, known_here):
+            key = f"{key}@{client.network}"
+            refusal = await self._first_refusal(self._by_account(key))
+            if refusal is None:
+                return self._attempt(key)
+        raise self._refusal(refusal)
+
+    async def close(self) -> None:
+        """Give back what the limiter holds open."""
+        await self._limiter.close()
+
+    async def _is_known(self, client: ClientInfo, known_here: Callable[[], Awaitable[bool]]) -> bool:
+        # Behind a proxy that hides everybody, an address knows nobody.
+        return client.network is not None and not client.shared and await known_here()
+
+    async def _need(self, demands: Sequence[Demand]) -> None:
+        refusal = await self._first_refusal(demands)
+        if refusal is not None:
+            raise self._refusal(refusal)
+
+    async def _first_refusal(self, demands: Sequence[Demand]) -> Verdict | None:
+        if not self.on or not demands:
+            return None
+        last = (await self._limiter.admit(demands))[-1]
+        return None if last.admitted else last
+
+    def _refusal(self, verdict: Verdict) -> LimitExceeded:
+        self._count(verdict)
+        return LimitExceeded(verdict)
+
+    def _count(self, verdict: Verdict) -> None:
+        self.refused[verdict.rule.name] += 1
+        # Neither for whom nor from where: the access line has the request, the store only digests.
+        self._log.warning("limits.refused", limit=verdict.rule.name, problem=LimitExceeded.code)
+
+    def _attempt(self, key: str) -> Attempt:
+        return Attempt(self._limiter, Demand(self._delay, key) if self.on else None)
+
+    def _by_address(self, limits: tuple[Limit, Limit], client: ClientInfo) -> list[Demand]:
+        # Without any there is the host's own code, which knows its callers.
+        if client.network is None and not client.shared:
+            return []
+        return [_demand(limits, client.network, shared=client.shared)]
+
+    def _by_account(self, key: str) -> list[Demand]:
+        rules: tuple[Rule, ...] = (self._account, self._delay)
+        return [Demand(rule, key) for rule in rules]
+
+    def _digest(self, name: str) -> str:
+        digest = hashlib.blake2b(name.encode(errors="surrogatepass"), key=self._secret, digest_size=16)
+        return digest.hexdigest()
+
+
+def _demand(limits: tuple[Limit, Limit], network: str | None, *, shared: bool) -> Demand:
+    """Return the demand of a client, or of all whom a proxy hides: those are counted apart from its own requests."""
+    return Demand(limits[True], f"proxy {network}") if shared else Demand(limits[False], network or "")
+
+
+def _of_addresses(name: str, count: int) -> tuple[Limit, Limit]:
+    """Return the limit of one client, and that of all who stand behind a proxy that no setting names."""
+    return Limit(name, count, MINUTE), Limit(name, count * CLIENTS_OF_A_PROXY, MINUTE)

@@ -1,0 +1,42 @@
+"""The base of everything that comes in: no unknown fields, no text that a database cannot hold."""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic_core import PydanticCustomError
+
+__all__ = ["Input", "Output", "check_text"]
+
+
+_UNSTORABLE = re.compile(
+    "[\0\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
+    + "]"
+)
+
+
+def check_text(text: str) -> str:
+    """Return the text unless it holds NUL, a lone surrogate or a noncharacter (Unicode 23.7)."""
+    if _UNSTORABLE.search(text):
+        raise PydanticCustomError(
+            "invalid_text", "Text must not contain NUL, lone surrogates or noncharacters"
+        )
+    return text
+
+
+class Input(BaseModel):
+    """Base of inputs. Strings are kept exactly as they came."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        return check_text(value) if isinstance(value, str) else value
+
+
+class Output(BaseModel):
+    """Base of outputs; filled from rows and objects by attribute."""
+
+    model_config = ConfigDict(from_attributes=True)

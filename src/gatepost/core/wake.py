@@ -1,0 +1,76 @@
+"""Telling outbox workers that there is something to do. Only a hint: polling is the truth."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from gatepost.core.logging import Logger
+from gatepost.core.redis import connect
+
+__all__ = ["Wake"]
+
+CHANNEL = "gatepost:outbox"
+_RECONNECT_SECONDS = 2.0
+
+
+class Wake:
+    """Wakes the worker of this process and, through Redis, those of all others."""
+
+    def __init__(self, redis_url: str | None, log: Logger) -> None:
+        self._event = asyncio.Event()
+        self._url = redis_url
+        self._log = log
+        self._redis: Any = None
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def now(self) -> None:
+        """Wake the workers. Never waits and never fails."""
+        self._event.set()
+        if self._redis is not None:
+            task = asyncio.get_running_loop().create_task(self._tell())
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def wait(self, seconds: float) -> None:
+        """Return when woken, at the latest after `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncGenerator[None]:
+        """Listen to other processes meanwhile, if there is a Redis."""
+        if self._url is None:
+            yield
+            return
+        self._redis = connect(self._url)
+        listening = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+            await asyncio.gather(*self._telling, return_exceptions=True)
+            await self._redis.aclose()
+            self._redis = None
+
+    async def _tell(self) -> None:
+        try:
+            await self._redis.publish(CHANNEL, b"")
+        except Exception as error:  # noqa: BLE001  Redis gone: the others find out by polling
+            self._log.debug("wake.untold", error=type(error).__name__)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as messages:
+                    await messages.subscribe(CHANNEL)
+                    async for message in messages.listen():
+                        if message["type"] == "message":
+                            self._event.set()
+            except Exception as error:  # noqa: BLE001  Redis gone: try again until it is back
+                self._log.warning("wake.disconnected", error=type(error).__name__)
+                await asyncio.sleep(_RECONNECT_SECONDS)

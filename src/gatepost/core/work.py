@@ -1,0 +1,69 @@
+"""One unit of work: what a service may use while it makes one change, or none."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gatepost.core.clock import Clock
+from gatepost.core.database import JoinedTransaction, Reader, Transaction
+from gatepost.core.events import Recorder
+from gatepost.core.principal import ClientInfo, Principal
+
+__all__ = ["Run", "Work"]
+
+
+@dataclass(slots=True)
+class Work:
+    """The transaction, the facts recorded in it, and who is behind it.
+
+    `read` sees committed state and never locks; `session` and `execute` belong to the transaction, which begins at
+    its first statement. Slow work (hashing, network) comes before that.
+    """
+
+    read: Reader
+    events: Recorder
+    clock: Clock
+    client: ClientInfo = field(default_factory=ClientInfo)
+    actor: Principal | None = None
+    _transaction: Transaction | JoinedTransaction | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """The ORM session of the transaction. A unit that was opened for reading has none."""
+        return self._open.session
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run a Core statement in the transaction; on hot paths, where the ORM would cost too much."""
+        return await self._open.execute(statement, parameters)
+
+    @property
+    def _open(self) -> Transaction | JoinedTransaction:
+        if self._transaction is None:
+            raise RuntimeError("this unit of work was opened for reading")
+        return self._transaction
+
+    def join(self, transaction: Transaction | JoinedTransaction) -> None:
+        """Take part in this transaction."""
+        self._transaction = transaction
+
+    @property
+    def now(self) -> datetime:
+        """The current time in UTC."""
+        return self.clock.now()
+
+    async def flush_events(self, transaction: Transaction | JoinedTransaction) -> None:
+        """Write the recorded events into the transaction."""
+        actor = self.actor.subject if self.actor else None
+        await self.events.flush(transaction.execute, self.now, actor, self.client)
+
+
+class Run(Protocol):
+    """Runs a whole unit of work, again when the database undid it for another's sake."""
+
+    async def __call__[T](self, act: Callable[[Work], Awaitable[T]]) -> T:
+        """Return what the act returned. Raises Unavailable."""
+        ...

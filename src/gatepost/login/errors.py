@@ -1,0 +1,64 @@
+"""What can go wrong at the door."""
+
+from gatepost.core.errors import Forbidden, Invalid
+
+__all__ = [
+    "EmailUnverified",
+    "FlowInvalid",
+    "InvalidCredentials",
+    "ParameterMissing",
+    "UnsupportedGrantType",
+]
+
+
+class InvalidCredentials(Invalid):
+    """Wrong address, wrong password, no such account, disabled account: one answer for all (RFC 6749, 5.2)."""
+
+    code = "invalid-credentials"
+    sentence = "Incorrect credentials"
+    keep_changes = True
+
+    def __init__(self) -> None:
+        super().__init__(error="invalid_grant")
+
+
+class EmailUnverified(Forbidden):
+    """The proof was right, and the installation lets in only people whose address is verified."""
+
+    code = "email-unverified"
+    sentence = "Verify your e-mail address first."
+    keep_changes = True
+
+    def __init__(self) -> None:
+        super().__init__(error="access_denied")
+
+
+class FlowInvalid(Invalid):
+    """The flow is unknown, over, expired, or was begun elsewhere: one answer for all."""
+
+    code = "login-flow-invalid"
+    sentence = "This sign-in cannot go on. Begin anew."
+    # A flow that has seen too many wrong proofs ends, and that must stay.
+    keep_changes = True
+
+    def __init__(self) -> None:
+        super().__init__(field="flow")
+
+
+class UnsupportedGrantType(Invalid):
+    """The token endpoint does not know this grant (RFC 6749, section 5.2)."""
+
+    code = "unsupported-grant-type"
+    sentence = "Use grant_type=password or grant_type=refresh_token."
+
+    def __init__(self) -> None:
+        super().__init__(field="grant_type", error="unsupported_grant_type")
+
+
+class ParameterMissing(Invalid):
+    """The grant needs a parameter that was not sent (RFC 6749, section 5.2)."""
+
+    code = "parameter-missing"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The parameter {name} is required.", field=name, error="invalid_request")

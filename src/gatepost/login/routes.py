@@ -1,0 +1,238 @@
+"""The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from gatepost.core.http.cookies import CSRF_HEADER, Cookies
+from gatepost.core.http.deps import CallerHere, client_info, house, room
+from gatepost.core.http.forms import read_form
+from gatepost.core.http.json_body import StrictJsonRoute
+from gatepost.core.http.problems import responses
+from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
+from gatepost.login.policy import StepNeeded
+from gatepost.login.schemas import (
+    BrowserLogin,
+    FlowBegun,
+    FlowStep,
+    NewFlow,
+    PasswordAgain,
+    PasswordProof,
+    SessionState,
+    SignedIn,
+    TokenForm,
+)
+from gatepost.login.service import Admission, Login
+from gatepost.login.ways import BROWSER, TOKEN_ENDPOINT
+from gatepost.tokens import SessionOver, TokenInvalid, TokenResponse, Tokens
+from gatepost.users import UserOut
+
+__all__ = ["api", "issue_token"]
+
+api = APIRouter(tags=["sign-in"], route_class=StrictJsonRoute)
+
+LoginHere = Annotated[Login, room(Login)]
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}},
+    }
+}
+
+
+# ── tokens ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def token_form(request: Request) -> TokenForm:
+    """Read the form of a token request. Raises RequestValidationError, FormInvalid."""
+    try:
+        return TokenForm.model_validate(await read_form(request))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+        ) from None
+
+
+async def issue_token(request: Request) -> Response:
+    """Answer `POST /users/token` without the framework's machinery; the answer leaves after the commit."""
+    form = await token_form(request)
+    home = house(request)
+    key = await home.credentials.sender_key(request)
+    async with home.work(client=client_info(request)) as work:
+        granted = await _grant(form, key, home.build(Login, work), home.build(Tokens, work))
+    return Response(granted.model_dump_json(), 200, None, "application/json")
+
+
+async def _grant(form: TokenForm, key: str | None, login: Login, tokens: Tokens) -> TokenResponse:
+    if form.grant_type == "refresh_token":
+        return await tokens.refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
+    if form.grant_type != "password":
+        raise UnsupportedGrantType
+    username, password = _given(form.username, "username"), _given(form.password, "password")
+    admitted = await login.with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
+    return _tokens(admitted)
+
+
+_GRANTED = {200: {"model": TokenResponse}}
+
+
+@api.post(
+    "/users/token",
+    openapi_extra=_FORM,
+    responses={**_GRANTED, **responses(400, 403, 413, 415, 422, 429, 503)},
+)
+async def token(request: Request) -> Response:
+    """Sign in with a password, or exchange a refresh token (RFC 6749, sections 4.3 and 6).
+
+    With a proof in the header DPoP (RFC 9449) the tokens are bound to the key that made it.
+    """
+    return await issue_token(request)
+
+
+def _given(value: str | None, name: str) -> str:
+    if value is None:
+        raise ParameterMissing(name)
+    return value
+
+
+def _tokens(admitted: Admission) -> TokenResponse:
+    if admitted.tokens is None:
+        raise RuntimeError("this way in ends with tokens")
+    return admitted.tokens
+
+
+@api.post("/users/logout", status_code=204, responses=responses(401, 403, 429, 503))
+async def sign_out(me: CallerHere, login: LoginHere) -> Response:
+    """End the session that the token speaks for, on every process at once."""
+    await login.sign_out(me.session_id)
+    return Response(status_code=204)
+
+
+# ── browsers ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@api.post("/session", responses=responses(400, 403, 413, 415, 422, 429, 503), tags=["browser"])
+async def sign_in_browser(
+    request: Request, response: Response, given: BrowserLogin, login: LoginHere
+) -> SignedIn:
+    """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
+    _cookies(request).need_page(request)
+    before = await _session_before(request)
+    admitted = await login.with_password(
+        BROWSER, given.username, given.password, replaces=before, remember=given.remember
+    )
+    return _signed_in(request, response, admitted)
+
+
+@api.get("/session", responses=responses(429, 503), tags=["browser"])
+async def read_session(request: Request, response: Response) -> SessionState:
+    """Tell who is signed in in this browser. The CSRF token of the session is in the header X-CSRF-Token."""
+    cookies = _cookies(request)
+    try:
+        found = await house(request).browser_session(request)
+    except TokenInvalid as error:
+        cookies.clear(response, cookies.session_name)
+        reason = error.extensions.get("reason") if isinstance(error, SessionOver) else None
+        return SessionState(signed_in=False, reason=reason)
+    if found is None:
+        return SessionState(signed_in=False)
+    response.headers[CSRF_HEADER] = cookies.csrf_token(request.cookies[cookies.session_name])
+    user = UserOut.model_validate(found.caller.profile)
+    return SessionState(signed_in=True, user=user, session_id=found.principal.session_id)
+
+
+@api.delete("/session", status_code=204, responses=responses(403, 429, 503), tags=["browser"])
+async def sign_out_browser(request: Request, login: LoginHere) -> Response:
+    """Sign out in this browser. A session that is over already is no error."""
+    cookies = _cookies(request)
+    answer = Response(status_code=204)
+    try:
+        found = await house(request).browser_session(request)
+    except TokenInvalid:
+        found = None
+    if found is not None:
+        cookies.need_consent(request, request.cookies[cookies.session_name])
+        await login.sign_out(found.principal.session_id)
+    cookies.clear(answer, cookies.session_name)
+    return answer
+
+
+# ── in steps ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@api.post("/login", responses=responses(400, 403, 413, 415, 422, 429, 503))
+async def begin_login(request: Request, response: Response, wanted: NewFlow, login: LoginHere) -> FlowBegun:
+    """Begin a sign-in of several steps. Only the client that begins it can go on with it."""
+    cookies, begun = _cookies(request), None
+    if wanted.carrier == "cookie":
+        cookies.need_page(request)
+    begun = await login.begin(wanted.carrier, wanted.scope, remember=wanted.remember)
+    binding: str | None = begun.flow.binding
+    if wanted.carrier == "cookie":
+        cookies.set(response, cookies.flow_name, begun.flow.binding, begun.flow.expires_in)
+        binding = None
+    return FlowBegun(
+        flow=begun.flow.handle,
+        binding=binding,
+        expires_in=begun.flow.expires_in,
+        next=[*begun.next.methods],
+    )
+
+
+@api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
+async def prove(request: Request, response: Response, given: PasswordProof, login: LoginHere) -> FlowStep:
+    """Take a step of a sign-in: the answer is a session, or what is missing still."""
+    cookies = _cookies(request)
+    cookies.need_page(request)
+    binding = given.binding or request.cookies.get(cookies.flow_name)
+    key = await house(request).credentials.sender_key(request)
+    before = await _session_before(request)
+    outcome = await login.prove(
+        given.flow, binding, given.username, given.password, replaces=before, key_thumbprint=key
+    )
+    if isinstance(outcome, StepNeeded):
+        return FlowStep(complete=False, next=[*outcome.methods])
+    if outcome.tokens is not None:
+        return FlowStep(complete=True, next=[], tokens=outcome.tokens)
+    cookies.clear(response, cookies.flow_name)
+    return FlowStep(complete=True, next=[], session=_signed_in(request, response, outcome))
+
+
+@api.post("/users/me/reauthenticate", responses=responses(400, 401, 403, 413, 415, 422, 429, 503))
+async def reauthenticate(
+    me: CallerHere, request: Request, response: Response, given: PasswordAgain, login: LoginHere
+) -> FlowStep:
+    """Show that it is still oneself (RFC 9470). A new session takes the place of the one that asks."""
+    found = await house(request).browser_session(request) if me.carrier == "cookie" else None
+    remember = found.caller.profile.remember if found else True
+    admitted = await login.reauthenticate(me, given.password, remember=remember)
+    if admitted.tokens is not None:
+        return FlowStep(complete=True, next=[], tokens=admitted.tokens)
+    return FlowStep(complete=True, next=[], session=_signed_in(request, response, admitted))
+
+
+def _cookies(request: Request) -> Cookies:
+    return house(request).cookies
+
+
+async def _session_before(request: Request) -> UUID | None:
+    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+    try:
+        found = await house(request).browser_session(request)
+    except TokenInvalid:
+        return None
+    return found.principal.session_id if found else None
+
+
+def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:
+    home, cookie = house(request), admitted.session.cookie
+    if cookie is None:
+        raise RuntimeError("this way in ends with a cookie")
+    seconds = int(home.settings.sessions.lifetime.total_seconds()) if admitted.session.remember else None
+    home.cookies.set(response, home.cookies.session_name, cookie, seconds)
+    user = UserOut.model_validate(admitted.profile)
+    return SignedIn(user=user, csrf_token=home.cookies.csrf_token(cookie))

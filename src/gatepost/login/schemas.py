@@ -1,0 +1,106 @@
+"""What the door takes, and what it answers."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from gatepost.core.principal import Carrier
+from gatepost.core.schemas import Input, Output
+from gatepost.passwords import GivenPassword
+from gatepost.tokens import TokenResponse
+from gatepost.users import UserOut
+
+__all__ = [
+    "BrowserLogin",
+    "FlowBegun",
+    "FlowStep",
+    "NewFlow",
+    "PasswordAgain",
+    "PasswordProof",
+    "SessionState",
+    "SignedIn",
+    "TokenForm",
+]
+
+
+class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameters are ignored
+    """The parameters of a token request (RFC 6749, sections 4.3.2 and 6)."""
+
+    grant_type: str = Field("password", max_length=100, description="`password` or `refresh_token`.")
+    username: str | None = Field(None, max_length=320, description="The e-mail address.")
+    password: GivenPassword | None = None
+    refresh_token: str | None = Field(None, max_length=200)
+    scope: str | None = Field(None, max_length=1000)
+
+
+class BrowserLogin(Input):
+    """A sign-in whose session the browser keeps in a cookie."""
+
+    username: str = Field(max_length=320, description="The e-mail address.")
+    password: GivenPassword
+    remember: bool = Field(True, description="Keep the session when the browser is closed.")
+
+
+class PasswordAgain(Input):
+    """The person who is signed in shows that it is still them."""
+
+    password: GivenPassword
+
+
+class NewFlow(Input):
+    """A sign-in in several steps."""
+
+    carrier: Carrier = Field("bearer", description="What it is to end with: `bearer` tokens, or a `cookie`.")
+    scope: str | None = Field(None, max_length=1000)
+    remember: bool = Field(True, description="Of a cookie: keep the session when the browser is closed.")
+
+
+class PasswordProof(Input):
+    """A step of a flow."""
+
+    flow: str = Field(max_length=200)
+    binding: str | None = Field(
+        None, max_length=200, description="As it was given with the flow; a browser's is in a cookie."
+    )
+    method: Literal["password"]
+    username: str = Field(max_length=320, description="The e-mail address.")
+    password: GivenPassword
+
+
+class FlowBegun(Output):
+    """A flow, and what would do as its first step."""
+
+    flow: str = Field(description="Names the sign-in; it is no secret.")
+    binding: str | None = Field(
+        description="Keep it, and send it with each step: nobody else can go on. Null where a cookie holds it."
+    )
+    expires_in: int = Field(description="Life of the flow, in seconds.")
+    next: list[str] = Field(description="The methods of which one would do as the next step.")
+
+
+class SignedIn(Output):
+    """A session that travels in a cookie."""
+
+    user: UserOut
+    csrf_token: str = Field(description="Send it as X-CSRF-Token with every request that changes something.")
+
+
+class FlowStep(Output):
+    """Where a flow stands after a step: over, with tokens or a session in a cookie, or waiting for the next."""
+
+    complete: bool
+    next: list[str] = Field(
+        description="The methods of which one would do as the next step; empty if complete."
+    )
+    tokens: TokenResponse | None = None
+    session: SignedIn | None = None
+
+
+class SessionState(Output):
+    """Whether somebody is signed in, and who. The CSRF token is in the header X-CSRF-Token."""
+
+    signed_in: bool
+    user: UserOut | None = None
+    session_id: UUID | None = None
+    reason: str | None = Field(None, description="Why the session that the cookie names is over.")

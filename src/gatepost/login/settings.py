@@ -1,0 +1,26 @@
+"""Options of the door."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["LoginOptions"]
+
+
+class LoginOptions(BaseModel):
+    """What is asked of those who want to be let in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    require_verified_email: bool = Field(
+        False, description="Let in only those whose address is known to be theirs."
+    )
+    flow_lifetime: timedelta = Field(
+        timedelta(minutes=10),
+        ge=timedelta(minutes=1),
+        le=timedelta(hours=1),
+        description="How long a sign-in in several steps may take, and how long a proof given in it counts.",
+    )
+    flow_failures: int = Field(
+        5, ge=1, le=100, description="Wrong proofs after which a sign-in in several steps has to begin anew."
+    )

@@ -1,0 +1,184 @@
+"""Which service is built from what, for one unit of work: the map of the house."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gatepost.access import Access
+from gatepost.accounts import Accounts, Setup
+from gatepost.core.clock import Clock, ShiftedClock
+from gatepost.core.database import Database
+from gatepost.core.events import EventLog
+from gatepost.core.hashing import Hashing
+from gatepost.core.http.addresses import Addresses
+from gatepost.core.idempotency import SEALED as SEALED_ANSWERS
+from gatepost.core.idempotency import expired_answers
+from gatepost.core.limits import Limiter, Limits, LocalLimiter, RedisLimiter
+from gatepost.core.logging import Logger
+from gatepost.core.outbox import settled_deliveries
+from gatepost.core.paging import Cursors
+from gatepost.core.schedule import Job
+from gatepost.core.sealed import SealedColumn
+from gatepost.core.secrets import BoundTokens, KeyRing
+from gatepost.core.work import Run, Work
+from gatepost.login import Flows, KnownNetworks, Login, past_flows
+from gatepost.passwords import PasswordPolicy, Passwords
+from gatepost.sessions import Sessions, past_sessions
+from gatepost.settings import Settings
+from gatepost.tokens import SEALED as SEALED_KEYS
+from gatepost.tokens import (
+    AccessTokens,
+    KeyStore,
+    RefreshTokens,
+    SigningKeys,
+    Tokens,
+    keys_tended,
+    spent_proofs,
+)
+from gatepost.users import Users
+
+__all__ = ["Parts", "Wiring", "addresses_of", "jobs", "limiter_of", "limits_of", "sealed_columns"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What lives as long as the process; everything else is built for one unit of work."""
+
+    settings: Settings
+    clock: Clock
+    log: Logger
+    database: Database
+    events: EventLog
+    ring: KeyRing
+    hashing: Hashing
+    policy: PasswordPolicy
+    cursors: Cursors
+    keys: KeyStore
+    access_tokens: AccessTokens
+    limits: Limits
+    network: Callable[[str], str | None]
+    refresh_handles: BoundTokens
+    session_cookies: BoundTokens
+    flow_handles: BoundTokens
+
+
+def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
+    """Return all that recurs."""
+    return [
+        *past_sessions(settings.sessions),
+        past_flows(),
+        spent_proofs(),
+        expired_answers(),
+        *settled_deliveries(settings.delivery_retention),
+        keys_tended(run, ring, settings.tokens),
+    ]
+
+
+def sealed_columns() -> list[SealedColumn]:
+    """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
+    return [SEALED_KEYS, *SEALED_ANSWERS]
+
+
+def addresses_of(settings: Settings, log: Logger) -> Addresses:
+    """Return what tells who is calling."""
+    return Addresses(
+        settings.trusted_proxies,
+        settings.forwarded_header,
+        settings.limits.ipv6_prefix,
+        log,
+        behind_tls=settings.issuer.startswith("https://"),
+    )
+
+
+def limiter_of(settings: Settings, ring: KeyRing, log: Logger, shifted: ShiftedClock | None) -> Limiter:
+    """Return where limits are counted: in Redis if there is one, else in this process."""
+    local = LocalLimiter(shifted.monotonic) if shifted else LocalLimiter()
+    if settings.redis_url is None:
+        return local
+    prefix = f"gatepost:limits:{ring.derive('limits prefix').hex()[:12]}:"
+    skipped = (lambda: shifted.skipped) if shifted else None
+    return RedisLimiter(settings.redis_url.get_secret_value(), prefix, local, log, skipped=skipped)
+
+
+def limits_of(settings: Settings, limiter: Limiter, ring: KeyRing, log: Logger) -> Limits:
+    """Return the classes of requests that are limited."""
+    on = settings.rate_limits == "on"
+    return Limits(settings.limits, limiter, ring.derive("limits"), log, on=on)
+
+
+class Wiring:
+    """Builds services. Each method is the complete list of what its service depends on."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._builders: dict[type[Any], Callable[[Work], Any]] = {
+            Users: self.users,
+            Access: self.access,
+            Sessions: self.sessions,
+            Tokens: self.tokens,
+            SigningKeys: self.signing_keys,
+            Passwords: self.passwords,
+            Login: self.login,
+            Accounts: self.accounts,
+            Setup: self.setup,
+        }
+
+    def build[S](self, service: type[S], work: Work) -> S:
+        """Return the service for a unit of work."""
+        return self._builders[service](work)
+
+    def users(self, work: Work) -> Users:
+        return Users(work, self._parts.cursors)
+
+    def access(self, work: Work) -> Access:
+        return Access(work)
+
+    def sessions(self, work: Work) -> Sessions:
+        return Sessions(work, self._parts.settings.sessions, self._parts.session_cookies)
+
+    def refresh_tokens(self, work: Work) -> RefreshTokens:
+        parts = self._parts
+        options = parts.settings
+        return RefreshTokens(work, parts.refresh_handles, parts.ring, options.tokens, options.sessions)
+
+    def tokens(self, work: Work) -> Tokens:
+        parts = self._parts
+        refresh_tokens, sessions = self.refresh_tokens(work), self.sessions(work)
+        return Tokens(work, parts.access_tokens, refresh_tokens, sessions, parts.settings.sessions)
+
+    def signing_keys(self, work: Work) -> SigningKeys:
+        return SigningKeys(work, self._parts.ring, self._parts.settings.tokens)
+
+    def passwords(self, work: Work) -> Passwords:
+        return Passwords(work, self._parts.hashing, self._parts.policy)
+
+    def login(self, work: Work) -> Login:
+        parts = self._parts
+        options = parts.settings
+        return Login(
+            work,
+            self.users(work),
+            self.passwords(work),
+            self.sessions(work),
+            self.tokens(work),
+            Flows(work, parts.flow_handles, options.login),
+            parts.limits,
+            KnownNetworks(work, parts.network, options.limits.known_for, options.sessions),
+            options.login,
+        )
+
+    def accounts(self, work: Work) -> Accounts:
+        parts = self._parts
+        return Accounts(
+            work,
+            self.users(work),
+            self.passwords(work),
+            self.sessions(work),
+            self.tokens(work),
+            parts.settings.accounts,
+            parts.limits,
+        )
+
+    def setup(self, work: Work) -> Setup:
+        options, limits = self._parts.settings.accounts, self._parts.limits
+        return Setup(work, self.accounts(work), self.users(work), self.access(work), options, limits)

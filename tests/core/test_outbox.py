@@ -1,0 +1,341 @@
+"""Deliveries: each at least once, by any number of workers, whatever fails."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from gatepost import Consumer, Event, Gatepost, RecordedEvent, Settings
+from gatepost.core import outbox as outbox_module
+from gatepost.core.clock import MovableClock
+from gatepost.core.events import Delivery, EventLog
+from gatepost.core.ids import new_id
+from gatepost.core.outbox import DONE, DUE, FAILED, LEASE, MOST_ATTEMPTS, Outbox, delay_after
+from tests.conftest import make_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing(Event):
+    type: ClassVar[str] = "thing.happened"
+    number: int
+    other: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unheard(Event):
+    type: ClassVar[str] = "nobody.listens"
+
+
+class Log:
+    """A consumer that remembers, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[RecordedEvent] = []
+        self.poison: set[int] = set()
+        self.stuck: set[int] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def run(self, event: RecordedEvent) -> None:
+        await asyncio.sleep(0)
+        self.meanwhile()
+        if event.data["number"] in self.stuck:
+            await asyncio.Event().wait()
+        if event.data["number"] in self.poison:
+            raise RuntimeError("the consumer's own secret words")
+        self.got.append(event)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [event.data["number"] for event in self.got]
+
+
+Start = Callable[[], Awaitable[Gatepost]]
+
+
+@pytest.fixture
+def seen() -> Log:
+    return Log()
+
+
+@pytest.fixture
+async def start(settings: Settings, clock: MovableClock, seen: Log) -> AsyncIterator[Start]:
+    """Start another process's service on the same database, whose worker runs when it is told to."""
+    quiet = make_settings(settings.database_location, settings.data_dir, run_worker=False, log_level="error")
+    async with AsyncExitStack() as stack:
+
+        async def one() -> Gatepost:
+            service = Gatepost(quiet, clock=clock, consumers=[Consumer("log", [Thing], seen.run)])
+            await stack.enter_async_context(service.lifespan())
+            return service
+
+        yield one
+
+
+async def happen(gatepost: Gatepost, *numbers: int) -> None:
+    async with gatepost.work() as work:
+        for number in numbers:
+            work.events.record(Thing(subject=new_id(), number=number))
+
+
+async def deliveries(gatepost: Gatepost) -> list[tuple[str, int, str | None]]:
+    rows = await gatepost.database.reads.rows(
+        select(Delivery.state, Delivery.attempts, Delivery.last_error).order_by(Delivery.id)
+    )
+    return [(row.state, row.attempts, row.last_error) for row in rows]
+
+
+def outbox(gatepost: Gatepost) -> Outbox:
+    return Outbox(gatepost.database, gatepost.events, gatepost.clock, gatepost.log)
+
+
+async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, seen: Log) -> None:
+    gatepost = await start()
+    subject, other = new_id(), new_id()
+    async with gatepost.work() as work:
+        work.events.record(Thing(subject=subject, number=7, other=other))
+        work.events.record(Unheard(subject=None))
+
+    assert await gatepost.worker.drain() == 1
+
+    (event,) = seen.got
+    assert (event.type, event.subject, event.actor) == ("thing.happened", subject, None)
+    assert event.data == {"number": 7, "other": str(other)}
+    assert event.at == gatepost.clock.now()
+    assert await deliveries(gatepost) == [(DONE, 1, None)]
+
+
+async def test_many_workers_take_each_delivery_once(start: Start, seen: Log) -> None:
+    services = [await start() for _ in range(4)]
+    await happen(services[0], *range(100))
+
+    ran = await asyncio.gather(*(service.worker.drain() for service in services))
+
+    assert sum(ran) == 100
+    assert Counter(seen.numbers) == Counter(range(100))
+
+
+async def test_what_is_rolled_back_never_happened(start: Start, seen: Log) -> None:
+    gatepost = await start()
+
+    async def fail() -> None:
+        async with gatepost.work() as work:
+            work.events.record(Thing(subject=None, number=1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+
+    assert await gatepost.worker.drain() == 0
+    assert seen.got == []
+
+
+async def test_a_poisoned_delivery_stops_none_behind_it(start: Start, seen: Log) -> None:
+    gatepost = await start()
+    seen.poison = {0, 3}
+    await happen(gatepost, *range(6))
+
+    assert await gatepost.worker.drain() == 6
+
+    assert seen.numbers == [1, 2, 4, 5]
+    # The kind of error is kept, its words are not: they may hold what the consumer was sending.
+    failed = [delivery for delivery in await deliveries(gatepost) if delivery[0] == DUE]
+    assert failed == [(DUE, 1, "RuntimeError")] * 2
+
+
+async def test_what_failed_comes_again_later_each_time_and_is_given_up_at_last(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    gatepost = await start()
+    seen.poison = {0}
+    await happen(gatepost, 0)
+
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        assert await gatepost.worker.drain() == 1
+        assert await gatepost.worker.drain() == 0
+        ((state, attempts, _),) = await deliveries(gatepost)
+        assert (state, attempts) == (FAILED if attempt == MOST_ATTEMPTS else DUE, attempt)
+        clock.move(timedelta(hours=1))
+
+    assert await gatepost.worker.drain() == 0
+    assert await outbox(gatepost).next_due() is None
+
+
+async def test_what_failed_once_succeeds_when_the_fault_is_gone(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    gatepost = await start()
+    seen.poison = {0}
+    await happen(gatepost, 0)
+    await gatepost.worker.drain()
+    due = await outbox(gatepost).next_due()
+    assert due is not None
+    assert timedelta(seconds=1) <= due - clock.now() <= timedelta(seconds=2)
+
+    seen.poison = set()
+    clock.move(due - clock.now())
+
+    assert await gatepost.worker.drain() == 1
+    assert await deliveries(gatepost) == [(DONE, 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "longest"), [(1, 2), (2, 4), (5, 32), (11, 2048), (12, 3600), (40, 3600)]
+)
+def test_the_pauses_double_up_to_an_hour(attempts: int, longest: float) -> None:
+    pauses = [delay_after(attempts) for _ in range(200)]
+
+    assert longest / 2 <= min(pauses)
+    assert max(pauses) <= longest
+    assert len(set(pauses)) > 100
+
+
+async def test_a_worker_that_died_is_followed_by_another_once_its_lease_is_over(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    dead, alive = await start(), await start()
+    await happen(dead, 1, 2)
+    assert len(await outbox(dead).claim(10)) == 2
+
+    clock.move(LEASE - timedelta(seconds=1))
+    assert await alive.worker.drain() == 0
+    clock.move(timedelta(seconds=1))
+    assert await alive.worker.drain() == 2
+
+    assert sorted(seen.numbers) == [1, 2]
+
+
+async def test_a_worker_that_comes_back_too_late_does_not_settle_for_another(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    slow, quick = await start(), await start()
+    seen.poison = {1}
+    await happen(slow, 1)
+    (claim,) = await outbox(slow).claim(1)
+    clock.move(LEASE)
+    await quick.worker.drain()
+    before = await deliveries(slow)
+
+    await outbox(slow)._settle(claim, state=DONE)
+
+    assert await deliveries(slow) == before == [(DUE, 2, "RuntimeError")]
+
+
+async def test_none_begins_that_could_outlast_its_lease(start: Start, seen: Log, clock: MovableClock) -> None:
+    slow, quick = await start(), await start()
+    await happen(slow, 1, 2, 3, 4)
+    seen.meanwhile = lambda: clock.move(LEASE / 2)
+
+    assert await outbox(slow).run_due() == 4
+    assert len(seen.got) == 2
+    seen.meanwhile = lambda: None
+
+    # The others are anybody's at once, and what did not run was no attempt.
+    assert await quick.worker.drain() == 2
+    assert sorted(seen.numbers) == [1, 2, 3, 4]
+    assert await deliveries(slow) == [(DONE, 1, None)] * 4
+
+
+async def test_a_consumer_that_never_returns_stops_none_behind_it(
+    start: Start, seen: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "_LONGEST_RUN", 0.05)
+    gatepost = await start()
+    seen.stuck = {0}
+    await happen(gatepost, 0, 1, 2)
+
+    async with asyncio.timeout(30):
+        assert await gatepost.worker.drain() == 3
+
+    assert sorted(seen.numbers) == [1, 2]
+    assert (await deliveries(gatepost))[0] == (DUE, 1, "TimeoutError")
+
+
+async def test_what_kills_the_process_is_given_up_after_the_last_attempt(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    gatepost = await start()
+    await happen(gatepost, 1)
+    for _ in range(MOST_ATTEMPTS):
+        assert len(await outbox(gatepost).claim(1)) == 1
+        clock.move(LEASE)
+
+    assert await gatepost.worker.drain() == 1
+
+    assert seen.got == []
+    assert await deliveries(gatepost) == [(FAILED, MOST_ATTEMPTS + 1, "Crashed")]
+
+
+async def test_what_was_tried_before_waits_for_what_was_not(
+    start: Start, seen: Log, clock: MovableClock
+) -> None:
+    gatepost = await start()
+    await happen(gatepost, 1)
+    await outbox(gatepost).claim(1)
+    clock.move(LEASE)
+    await happen(gatepost, 2, 3)
+
+    await gatepost.worker.drain()
+
+    assert seen.numbers[-1] == 1
+
+
+async def test_a_worker_that_is_ended_leaves_its_deliveries_as_they_were(start: Start, seen: Log) -> None:
+    gatepost, other = await start(), await start()
+    begun = asyncio.Event()
+    seen.meanwhile, seen.stuck = begun.set, {0, 1}
+    await happen(gatepost, 0, 1)
+    running = asyncio.create_task(gatepost.worker.run())
+    await begun.wait()
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert await deliveries(gatepost) == [(DUE, 0, None)] * 2
+    seen.stuck = set()
+    assert await other.worker.drain() == 2
+
+
+async def test_a_consumer_whose_own_task_was_cancelled_has_failed(start: Start, seen: Log) -> None:
+    gatepost = await start()
+
+    def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    seen.meanwhile = cancelled
+    await happen(gatepost, 1)
+
+    assert await gatepost.worker.drain() == 1
+
+    assert await deliveries(gatepost) == [(DUE, 1, "CancelledError")]
+
+
+async def test_deliveries_of_a_consumer_that_is_not_here_wait_for_it(
+    start: Start, seen: Log, settings: Settings, clock: MovableClock
+) -> None:
+    gatepost = await start()
+    await happen(gatepost, 1)
+    without = Gatepost(settings, clock=clock)
+
+    async with without.lifespan():
+        assert await without.worker.drain() == 0
+    assert await gatepost.worker.drain() == 1
+
+
+async def test_no_consumer_and_no_event_cost_no_statement(gatepost: Gatepost) -> None:
+    await happen(gatepost, 1)
+
+    assert await deliveries(gatepost) == []
+    assert await gatepost.worker.drain() == 0
+
+
+def test_two_consumers_of_one_name_are_refused(seen: Log) -> None:
+    with pytest.raises(ValueError, match="same name"):
+        EventLog([Consumer("log", [Thing], seen.run), Consumer("log", [], seen.run)])

@@ -1,0 +1,225 @@
+"""The worker itself: no fault ends it for good, and it ends before the database closes."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from gatepost import Consumer, Gatepost, RecordedEvent, Settings, UserRegistered
+from gatepost import worker as worker_module
+from gatepost.accounts import Accounts, NewAccount
+from gatepost.cli.serve import _work
+from gatepost.core import schedule as schedule_module
+from gatepost.core.clock import MovableClock
+from gatepost.core.events import Delivery
+from gatepost.core.idempotency import IdempotencyKey
+from gatepost.core.ids import new_id
+from gatepost.core.logging import make_logger
+from gatepost.core.outbox import LEASE
+from tests.make import PASSWORD
+from tests.processes import environment
+
+ADA = NewAccount(email="ada@example.com", password=PASSWORD)
+TIMEOUT = 30
+
+
+class Crash(BaseException):
+    """What no handler of exceptions catches."""
+
+
+async def sign_up(gatepost: Gatepost) -> None:
+    async with gatepost.work() as work:
+        await gatepost.build(Accounts, work).sign_up(ADA)
+
+
+async def rename(gatepost: Gatepost, table: str, name: str) -> None:
+    async with gatepost.database.engine.begin() as connection:
+        await connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+async def past_key(gatepost: Gatepost) -> None:
+    """Leave something to clean up."""
+    row = {"digest": b"d" * 32, "asked": b"", "holder": new_id(), "expires_at": gatepost.clock.now()}
+    async with gatepost.database.write() as transaction:
+        await transaction.execute(insert(IdempotencyKey).values(row))
+
+
+async def keys(gatepost: Gatepost) -> int:
+    return len(await gatepost.database.reads.rows(select(IdempotencyKey.digest)))
+
+
+async def until_cleaned(gatepost: Gatepost) -> None:
+    while await keys(gatepost):  # noqa: ASYNC110  the database tells nobody
+        await asyncio.sleep(0.01)
+
+
+class Said(io.StringIO):
+    """A log that tells when a certain line was written."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self._word = word
+        self.heard = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        if self._word in text:
+            self.heard.set()
+        return super().write(text)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_fault_is_logged_and_the_worker_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_PAUSE_AFTER_FAULT", 0.01)
+    said, told = Said("worker.failed"), asyncio.Event()
+
+    async def tell(_event: RecordedEvent) -> None:
+        told.set()
+
+    gatepost = Gatepost(
+        settings, consumers=[Consumer("crm", {UserRegistered}, tell)], log=make_logger("json", "info", said)
+    )
+    async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
+        # A missing table is neither a lost connection nor a conflict.
+        await rename(gatepost, "deliveries", "elsewhere")
+        gatepost.wake.now()
+        await said.heard.wait()
+        await rename(gatepost, "elsewhere", "deliveries")
+        await sign_up(gatepost)
+        await told.wait()
+
+    (first, *_) = [line for line in said.lines if line["event"] == "worker.failed"]
+    assert first["level"] == "error"
+    assert "UndefinedTable" in first["exception"]
+
+
+async def test_the_worker_alone_ends_on_a_signal_before_the_database_closes(settings: Settings) -> None:
+    ended: list[str] = []
+
+    async def stuck(_event: RecordedEvent) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await gatepost.database.ping()
+            ended.append("in order")
+
+    quiet = settings.model_copy(update={"run_worker": False})
+    gatepost = Gatepost(quiet, consumers=[Consumer("crm", {UserRegistered}, stuck)])
+    await sign_up(gatepost)
+
+    async with asyncio.timeout(TIMEOUT):
+        await _work(gatepost)
+
+    assert ended == ["in order"]
+    (delivery,) = await gatepost.database.reads.rows(select(Delivery.state, Delivery.attempts))
+    assert tuple(delivery) == ("due", 0)
+    await gatepost.database.close()
+
+
+async def test_the_worker_alone_ends_with_what_it_died_of(settings: Settings) -> None:
+    async def crash(_event: RecordedEvent) -> None:
+        raise Crash
+
+    quiet = settings.model_copy(update={"run_worker": False})
+    gatepost = Gatepost(quiet, consumers=[Consumer("crm", {UserRegistered}, crash)])
+    await sign_up(gatepost)
+
+    with pytest.raises(Crash):
+        async with asyncio.timeout(TIMEOUT):
+            await _work(gatepost)
+
+
+async def test_jobs_run_though_nobody_listens_to_events(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_module, "FIRST_LOOK", timedelta(0))
+    gatepost = Gatepost(settings)
+    await past_key(gatepost)
+
+    async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
+        await until_cleaned(gatepost)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("run_worker", [True, False])
+async def test_a_setting_says_whether_the_worker_runs(settings: Settings, run_worker: bool) -> None:
+    gatepost = Gatepost(settings.model_copy(update={"run_worker": run_worker}))
+
+    async with gatepost.lifespan():
+        running: Any = [task.get_coro() for task in asyncio.all_tasks()]
+
+    assert ("Worker.run" in {each.__qualname__ for each in running}) == run_worker
+
+
+async def test_jobs_go_on_when_the_database_is_there_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_module, "FIRST_LOOK", timedelta(0))
+    monkeypatch.setattr(worker_module, "_PAUSE_AFTER_FAULT", 0.01)
+    said = Said("worker.")
+    gatepost = Gatepost(settings, log=make_logger("json", "info", said))
+    await past_key(gatepost)
+    await rename(gatepost, "schedules", "elsewhere")
+
+    async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
+        await said.heard.wait()
+        await rename(gatepost, "elsewhere", "schedules")
+        await until_cleaned(gatepost)
+
+
+DIES = """
+import asyncio, os, signal, sys
+from gatepost import Consumer, Gatepost, Settings, UserRegistered
+
+async def die(event):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    gatepost = Gatepost(Settings(), consumers=[Consumer("crm", {UserRegistered}, die)])
+    async with gatepost.lifespan():
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_f35_what_a_worker_held_when_it_was_killed_another_delivers(
+    settings: Settings, tmp_path: Path
+) -> None:
+    got: list[RecordedEvent] = []
+
+    async def take(event: RecordedEvent) -> None:
+        got.append(event)
+
+    clock = MovableClock()
+    quiet = settings.model_copy(update={"run_worker": False})
+    gatepost = Gatepost(quiet, clock=clock, consumers=[Consumer("crm", {UserRegistered}, take)])
+    await sign_up(gatepost)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", DIES),
+        cwd=tmp_path,
+        env=environment(tmp_path, {"GATEPOST_DATABASE_URL": settings.database_location}),
+    )
+
+    assert await asyncio.wait_for(process.wait(), TIMEOUT) == -signal.SIGKILL
+
+    assert await gatepost.worker.drain() == 0
+    clock.move(timedelta(seconds=TIMEOUT) + LEASE)
+    assert await gatepost.worker.drain() == 1
+    (delivery,) = await gatepost.database.reads.rows(select(Delivery.state, Delivery.attempts))
+    assert (len(got), *delivery) == (1, "done", 2)
+    await gatepost.database.close()

@@ -1,0 +1,247 @@
+"""Every way in, against every state in which nobody may come in. Generated from the registry of ways."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+
+from gatepost import Gatepost, Settings
+from gatepost.accounts import Accounts, ChangeAccount
+from gatepost.core.clock import MovableClock
+from gatepost.login import WAYS, Way
+from tests.conftest import open_client
+from tests.login.ways import ENTRANCES, Attempt, assert_in, attempt_of, entrance_of, sessions_of
+from tests.make import Make, Person
+from tests.security.expect import assert_problem
+
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+flows = pytest.mark.parametrize("way", [way for way in WAYS if way.flow], ids=lambda way: way.name)
+
+
+async def change(gatepost: Gatepost, person: Person, **values: Any) -> None:
+    async with gatepost.work() as work:
+        await gatepost.build(Accounts, work).change(person.id, ChangeAccount(**values))
+
+
+async def disable(gatepost: Gatepost, person: Person) -> None:
+    await change(gatepost, person, is_active=False)
+
+
+async def delete(gatepost: Gatepost, person: Person) -> None:
+    async with gatepost.work() as work:
+        await gatepost.build(Accounts, work).delete(person.id)
+
+
+async def lock(gatepost: Gatepost, person: Person) -> None:
+    await change(gatepost, person, locked_until=gatepost.clock.now() + timedelta(hours=1))
+
+
+async def another_password(gatepost: Gatepost, person: Person) -> None:
+    await change(gatepost, person, password="harbour-umbrella-77")
+
+
+STATES = {"disabled": disable, "deleted": delete, "locked": lock, "another password": another_password}
+
+
+def test_every_way_has_an_entrance_in_the_tests() -> None:
+    assert {way.name for way in WAYS} == ENTRANCES.keys()
+    assert len({way.name for way in WAYS}) == len(WAYS)
+
+
+async def test_every_operation_that_lets_somebody_in_is_a_registered_way(client: AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    letting_in = set()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            shown = str(operation["responses"].get("200", {}).get("content"))
+            if any(f"/{name}'" in shown for name in ("TokenResponse", "SignedIn", "FlowStep")):
+                letting_in.add((method, path))
+    assert letting_in == {(way.method.lower(), way.path) for way in WAYS}
+
+
+@every_way
+async def test_the_right_proof_lets_in(gatepost: Gatepost, make: Make, way: Way) -> None:
+    person = await make.user()
+    attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
+    await entrance.begin(attempt)
+
+    await assert_in(attempt, await entrance.finish(attempt))
+
+    assert await sessions_of(gatepost, person) == 1
+
+
+# Who is signed in already came in before: there the state can only come between.
+MOMENTS = [
+    pytest.param(way, state, moment, id=f"{way.name}-{state}-{moment}")
+    for way in WAYS
+    for state in STATES
+    for moment in ("before", "between")
+    if not (way.renews and moment == "before")
+]
+
+
+@pytest.mark.parametrize(("way", "state", "moment"), MOMENTS)
+async def test_d11_e15_nobody_who_may_not_comes_in(
+    gatepost: Gatepost, make: Make, way: Way, state: str, moment: str
+) -> None:
+    """Whether the state was there before the first step, or came between the first and the last."""
+    person = await make.user()
+    attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
+    if moment == "before":
+        await STATES[state](gatepost, person)
+        await entrance.begin(attempt)
+    else:
+        await entrance.begin(attempt)
+        await STATES[state](gatepost, person)
+    before = await sessions_of(gatepost, person)
+
+    answer = await entrance.finish(attempt)
+
+    assert_problem(answer, 400, 401)
+    assert "access_token" not in answer.text
+    assert await sessions_of(gatepost, person) <= before
+    assert not {name for name in attempt.client.cookies if "session" in name} or way.renews
+
+
+@every_way
+async def test_where_a_verified_address_is_required_nobody_comes_in_without(
+    settings: Settings, clock: MovableClock, way: Way
+) -> None:
+    strict = settings.model_copy(
+        update={"login": settings.login.model_copy(update={"require_verified_email": True})}
+    )
+    service = Gatepost(strict, clock=clock)
+    async with service.lifespan(), open_client(service) as client:
+        person = await Make(service, client).user()
+        attempt, entrance = attempt_of(service, person), entrance_of(way)
+        if way.renews:
+            # Signed in while the address was verified.
+            await change(service, person, email_verified=True)
+            await entrance.begin(attempt)
+            await change(service, person, email_verified=False)
+        else:
+            await entrance.begin(attempt)
+        before = await sessions_of(service, person)
+
+        refused = await entrance.finish(attempt)
+
+        assert_problem(refused, 403)
+        assert refused.json()["code"] == "email-unverified"
+        assert await sessions_of(service, person) == before
+        await change(service, person, email_verified=True)
+        if not way.flow:
+            await assert_in(attempt, await entrance.finish(attempt))
+
+
+@every_way
+async def test_a_wrong_proof_lets_nobody_in(gatepost: Gatepost, make: Make, way: Way) -> None:
+    person = await make.user()
+    attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
+    await entrance.begin(attempt)
+    before = await sessions_of(gatepost, person)
+    attempt.person = Person(person.id, person.email, "not-the-lighthouse-1")
+
+    answer = await entrance.finish(attempt)
+
+    assert_problem(answer, 400)
+    assert answer.json()["detail"] == "Incorrect credentials"
+    assert await sessions_of(gatepost, person) == before
+
+
+# ── flows ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def refused_as_a_flow(attempt: Attempt, way: Way) -> None:
+    answer = await entrance_of(way).finish(attempt)
+    assert_problem(answer, 400)
+    assert answer.json()["code"] == "login-flow-invalid"
+    assert await sessions_of(attempt.gatepost, attempt.person) == 0
+
+
+@flows
+async def test_an_expired_flow_lets_nobody_in(
+    gatepost: Gatepost, make: Make, clock: MovableClock, way: Way
+) -> None:
+    attempt = attempt_of(gatepost, await make.user())
+    await entrance_of(way).begin(attempt)
+    clock.move(gatepost.settings.login.flow_lifetime)
+
+    await refused_as_a_flow(attempt, way)
+
+
+@flows
+async def test_d07_a_flow_that_was_begun_elsewhere_lets_nobody_in(
+    gatepost: Gatepost, make: Make, way: Way
+) -> None:
+    """An attacker's flow in the hands of the victim, and a victim's in those of the attacker."""
+    person = await make.user()
+    begun, elsewhere = attempt_of(gatepost, person), attempt_of(gatepost, person)
+    await entrance_of(way).begin(begun)
+    elsewhere.carried["flow"] = begun.carried["flow"]
+
+    await refused_as_a_flow(elsewhere, way)
+
+    # Not with what belongs to another flow of one's own either.
+    own = attempt_of(gatepost, person)
+    await entrance_of(way).begin(own)
+    own.carried["flow"] = begun.carried["flow"]
+    await refused_as_a_flow(own, way)
+
+
+@flows
+async def test_a_proof_that_is_replayed_lets_nobody_in_again(
+    gatepost: Gatepost, make: Make, way: Way
+) -> None:
+    attempt = attempt_of(gatepost, await make.user())
+    await entrance_of(way).begin(attempt)
+    binding = dict(attempt.client.cookies)
+    assert (await entrance_of(way).finish(attempt)).status_code == 200
+    for name, value in binding.items():
+        attempt.client.cookies.set(name, value)
+
+    again = await entrance_of(way).finish(attempt)
+
+    assert_problem(again, 400)
+    assert again.json()["code"] == "login-flow-invalid"
+    assert await sessions_of(gatepost, attempt.person) == 1
+
+
+@flows
+async def test_a_flow_ends_after_some_wrong_proofs(gatepost: Gatepost, make: Make, way: Way) -> None:
+    person = await make.user()
+    attempt = attempt_of(gatepost, person)
+    await entrance_of(way).begin(attempt)
+    attempt.person = Person(person.id, person.email, "not-the-lighthouse-1")
+    for _ in range(gatepost.settings.login.flow_failures):
+        assert (await entrance_of(way).finish(attempt)).json()["detail"] == "Incorrect credentials"
+    attempt.person = person
+
+    await refused_as_a_flow(attempt, way)
+
+
+@flows
+async def test_two_proofs_at_once_let_in_once(gatepost: Gatepost, make: Make, way: Way) -> None:
+    import asyncio
+
+    attempt = attempt_of(gatepost, await make.user())
+    await entrance_of(way).begin(attempt)
+
+    answers = await asyncio.gather(*(entrance_of(way).finish(attempt) for _ in range(5)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400]
+    assert await sessions_of(gatepost, attempt.person) == 1
+
+
+@flows
+async def test_wrong_proofs_at_once_are_all_counted(gatepost: Gatepost, make: Make, way: Way) -> None:
+    import asyncio
+
+    person = await make.user()
+    attempt = attempt_of(gatepost, person)
+    await entrance_of(way).begin(attempt)
+    attempt.person = Person(person.id, person.email, "not-the-lighthouse-1")
+    await asyncio.gather(*(entrance_of(way).finish(attempt) for _ in range(10)))
+    attempt.person = person
+
+    await refused_as_a_flow(attempt, way)
