@@ -18,7 +18,7 @@ from tests import databases, door
 from tests.make import Make
 from tests.services import missing_reason
 
-pytest_plugins = ["tests.services", "tests.door"]
+pytest_plugins = ["tests.services", "tests.door", "tests.measured"]
 
 SECRET = "Zk3vTq9wLr7yXb2nHc5mJd8gPf4sAe6u"
 

@@ -1,5 +1,6 @@
 """Answers kept under the key that a client sent with a creating call, so that a retry has no second effect."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -172,6 +173,10 @@ class Idempotency:
                 taken: Any = await transaction.execute(take.execution_options(synchronize_session=False))
         except IntegrityError as error:
             raise KeyInFlight from error
+        except BaseException:
+            # Who is cut off while it is committed cannot know whether the key is theirs.
+            await asyncio.shield(self.release(claim))
+            raise
         if taken.rowcount == 0:
             raise KeyInFlight
         return claim
