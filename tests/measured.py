@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-__all__ = ["unmeasured"]
+__all__ = ["MEASURES_CHILDREN", "unmeasured"]
 
 REPEATING = (
     "tests/api/test_openapi_properties.py",
@@ -30,7 +30,7 @@ REPEATING = (
 )
 
 # Set by coverage.py's patch `subprocess`: a process that inherits it measures itself.
-_FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 _UNMEASURED = pytest.StashKey[bool]()
 
 
@@ -60,7 +60,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @contextmanager
 def unmeasured() -> Generator[None]:
     """Trace nothing meanwhile: not here, not in threads and processes that are started."""
-    here, in_threads, in_children = sys.gettrace(), threading.gettrace(), os.environ.pop(_FOR_CHILDREN, None)
+    here, in_threads, in_children = (
+        sys.gettrace(),
+        threading.gettrace(),
+        os.environ.pop(MEASURES_CHILDREN, None),
+    )
     sys.settrace(None)
     threading.settrace(None)  # ty: ignore[invalid-argument-type]
     try:
@@ -69,4 +73,4 @@ def unmeasured() -> Generator[None]:
         threading.settrace(in_threads)  # ty: ignore[invalid-argument-type]
         sys.settrace(here)
         if in_children is not None:
-            os.environ[_FOR_CHILDREN] = in_children
+            os.environ[MEASURES_CHILDREN] = in_children

@@ -20,6 +20,9 @@ from pathlib import Path
 
 import httpx2
 
+from tests import forks
+from tests.forks import Fork
+
 __all__ = ["SECRET", "Server", "environment", "free_port", "run", "serving", "start"]
 
 SECRET = "Zk3vTq9wLr7yXb2nHc5mJd8gPf4sAe6u"
@@ -35,7 +38,7 @@ class Server:
     """A running service, and what it has said so far."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: Fork | subprocess.Popen[bytes]
     output: Path
 
     @property
@@ -143,16 +146,22 @@ def _spawn(
     directory: Path, settings: Mapping[str, str] | None, flags: tuple[str, ...], port: int, before: str
 ) -> Server:
     output = directory / f"serve-{port}-{time.monotonic_ns()}.log"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            ["sh", "-c", f'{before}\nexec "$@"', "sh", *_COMMAND, "serve", *flags],
-            cwd=directory,
-            env=environment(directory, {**(settings or {}), "PORT": str(port)}),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that `kill` reaches the workers too
-        )
+    output.touch()
+    wanted = environment(directory, {**(settings or {}), "PORT": str(port)})
+    process: Fork | subprocess.Popen[bytes]
+    if forks.possible() and not before:
+        process = Fork(["serve", *flags], directory, wanted, output)
+    else:
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                ["sh", "-c", f'{before}\nexec "$@"', "sh", *_COMMAND, "serve", *flags],
+                cwd=directory,
+                env=wanted,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that `kill` reaches the workers too
+            )
     host = (settings or {}).get("GATEPOST_HOST", "127.0.0.1")
     return Server(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", process, output)
 
