@@ -18,6 +18,7 @@ from tests.measured import MEASURES_CHILDREN
 
 __all__ = ["Fork", "possible"]
 
+_NOWHERE = Path(os.devnull)
 # Not the library of metrics: it looks for its directory when it is first imported.
 _IMPORTED = [
     "tests.forks",
@@ -35,12 +36,19 @@ class Fork:
     """A running command: `subprocess.Popen`, as far as tests use it."""
 
     def __init__(
-        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        output: Path | None = None,
+        errors: Path | None = None,
+        stdin: Path | None = None,
     ) -> None:
+        """Start it; what it says goes to the end of the files, all to `output` if there are no `errors`."""
         self._arguments = arguments
-        self._process = _context().Process(
-            target=_run, args=(list(arguments), str(directory), dict(environment), str(output))
-        )
+        said, read = output or _NOWHERE, stdin or _NOWHERE
+        places = [str(place) for place in (directory, read, said, errors or said)]
+        self._process = _context().Process(target=_run, args=(list(arguments), dict(environment), *places))
         self._process.start()
 
     @property
@@ -65,6 +73,10 @@ class Fork:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self.send_signal(signal.SIGKILL)
+
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
@@ -82,14 +94,17 @@ def _context() -> Any:
     return context
 
 
-def _run(arguments: list[str], directory: str, environment: dict[str, str], output: str) -> None:
+def _run(
+    arguments: list[str], environment: dict[str, str], directory: str, stdin: str, output: str, errors: str
+) -> None:
     os.setsid()
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    said = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for number, stream in ((1, "stdout"), (2, "stderr")):
-        os.dup2(said, number)
+    os.dup2(os.open(stdin, os.O_RDONLY), 0)
+    sys.stdin = os.fdopen(0, "r", closefd=False)
+    for number, stream, place in ((1, "stdout", output), (2, "stderr", errors)):
+        os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
         setattr(sys, stream, os.fdopen(number, "w", buffering=1, closefd=False))
     sys.argv = ["gatepost", *arguments]
     from gatepost.cli import main

@@ -1,7 +1,7 @@
 """Which tests are measured for coverage. Tracing more than doubles the cost of a test, so little is traced twice.
 
 A pytest plugin, loaded by conftest.py. What runs on both databases is measured on SQLite; of PostgreSQL only the tests
-that there are for it alone. What repeats by the hundred, or in processes of its own, what others have measured stands in
+that there are for it alone. What repeats by the hundred, or in processes of its own, what others have measured is in
 `REPEATING`, or is marked `unmeasured`. So the figure is a lower bound.
 """
 
@@ -66,11 +66,11 @@ def unmeasured() -> Generator[None]:
         os.environ.pop(MEASURES_CHILDREN, None),
     )
     sys.settrace(None)
-    threading.settrace(None)  # ty: ignore[invalid-argument-type]
+    threading.settrace(None)
     try:
         yield
     finally:
-        threading.settrace(in_threads)  # ty: ignore[invalid-argument-type]
+        threading.settrace(in_threads)
         sys.settrace(here)
         if in_children is not None:
             os.environ[MEASURES_CHILDREN] = in_children

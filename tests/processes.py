@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ import httpx2
 from tests import forks
 from tests.forks import Fork
 
-__all__ = ["SECRET", "Server", "environment", "free_port", "run", "serving", "start"]
+__all__ = ["SECRET", "Server", "begin", "environment", "free_port", "run", "serving", "start"]
 
 SECRET = "Zk3vTq9wLr7yXb2nHc5mJd8gPf4sAe6u"
 
@@ -90,6 +91,8 @@ def run(
     directory: Path, *arguments: str, settings: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end: `run(tmp_path, "users", "list", "--json")`."""
+    if forks.possible():
+        return _run_forked(directory, arguments, settings, stdin)
     return subprocess.run(
         [*_COMMAND, *arguments],
         cwd=directory,
@@ -100,6 +103,30 @@ def run(
         timeout=_DEADLINE,
         check=False,
     )
+
+
+def _run_forked(
+    directory: Path, arguments: tuple[str, ...], settings: Mapping[str, str] | None, stdin: str
+) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place) / name for name in ("output", "errors", "input")]
+        output, errors, given = files
+        given.write_text(stdin)
+        process = Fork(arguments, directory, environment(directory, settings), output, errors, given)
+        code = process.wait(_DEADLINE)
+        return subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
+
+
+def begin(
+    directory: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> Fork | subprocess.Popen[bytes]:
+    """Start one command that is not meant to come to its end."""
+    wanted = environment(directory, settings)
+    if forks.possible():
+        return Fork(arguments, directory, wanted)
+    nowhere = subprocess.DEVNULL
+    command = [*_COMMAND, *arguments]
+    return subprocess.Popen(command, cwd=directory, env=wanted, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
 @contextmanager

@@ -166,7 +166,8 @@ def test_revoke_asks_first(command: Command) -> None:
 
 
 def test_revoke_says_in_one_line_that_there_is_no_such_key(command: Command) -> None:
-    for wrong in ("nobody", only(command, "signing")["kid"][:-1]):
+    # Ids are base64url: some begin with a dash, and are no options.
+    for wrong in ("nobody", "-eM0bxX", "--nobody", only(command, "signing")["kid"][:-1]):
         said = command("keys", "revoke", wrong, "--yes")
         assert (said.code, said.out, said.err) == (1, "", "gatepost: There is no such signing key.\n")
 

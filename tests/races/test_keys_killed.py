@@ -3,10 +3,8 @@
 import asyncio
 import json
 import random
-import subprocess
-import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +21,7 @@ from gatepost.core.secrets import KeyRing
 from gatepost.tokens import SigningKey
 from tests.conftest import SECRET, make_settings
 from tests.ledger import opened
-from tests.processes import environment, run
+from tests.processes import begin, run
 from tests.races.conftest import ISSUER
 
 OTHER = "u6eAs4fPg8dJm5cHn2bXy7rLw9qTv3kZ"
@@ -32,20 +30,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SEALED = 400
 
 
-def begin(directory: Path, url: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
-    """Start a command that is not meant to come to its end."""
-    settings: Mapping[str, str] = {**ISSUER, "GATEPOST_DATABASE_URL": url, **more}
-    return subprocess.Popen(
-        [sys.executable, "-m", "gatepost", *arguments],
-        cwd=directory,
-        env=environment(directory, settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def begun(directory: Path, url: str, *arguments: str, **more: str) -> Any:
+    return begin(directory, *arguments, settings={**ISSUER, "GATEPOST_DATABASE_URL": url, **more})
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: Any) -> None:
     process.kill()
     process.wait()
 
@@ -90,11 +79,11 @@ async def kill_while_rotating(url: str, directory: Path, rounds: int) -> int:
     async with service(url, directory):
         pass
     began = time.monotonic()
-    await asyncio.to_thread(begin(directory, url, "keys", "rotate", "--now").wait)
+    await asyncio.to_thread(begun(directory, url, "keys", "rotate", "--now").wait)
     whole, killed = time.monotonic() - began, 0
     for number in range(rounds):
         flags = [["rotate", "--now"], ["rotate"]][number % 2]
-        process = begin(directory, url, "keys", *flags)
+        process = begun(directory, url, "keys", *flags)
         await asyncio.sleep(whole * random.uniform(0.5, 1.0))
         killed += process.poll() is None
         kill(process)
@@ -128,7 +117,7 @@ async def test_f02_killed_between_two_statements_nothing_of_it_remains(
     async with opened(database_url) as database:
         async with database.engine.begin() as holder:
             await holder.execute(text("LOCK TABLE events IN EXCLUSIVE MODE"))
-            process = begin(tmp_path, database_url, *arguments)
+            process = begun(tmp_path, database_url, *arguments)
             async with asyncio.timeout(60):
                 while not await _waits_for_events(database):
                     assert process.poll() is None
@@ -159,7 +148,7 @@ async def test_killed_while_resealing_it_can_be_begun_again(database_url: str, t
         kid = (await started.keys.signing()).kid
     await _seal_much(database_url)
 
-    process = begin(tmp_path, database_url, "keys", "reseal", **MOVED)
+    process = begun(tmp_path, database_url, "keys", "reseal", **MOVED)
     async with opened(database_url) as database, asyncio.timeout(60):
         while await _sealed_anew(database) < 20:
             assert process.poll() is None

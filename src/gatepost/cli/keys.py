@@ -79,7 +79,8 @@ async def _switch(gatepost: "Gatepost") -> "tuple[KeyInfo, datetime | None]":
     return await gatepost.run(lambda work: gatepost.build(SigningKeys, work).switch())
 
 
-@commands.command()
+# One id in 64 begins with a dash; in an emergency that must not look like an option.
+@commands.command(context_settings={"ignore_unknown_options": True})
 def revoke(
     kid: Annotated[str, typer.Argument(metavar="KID", help="The key's id, from `gatepost keys list`.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
