@@ -338,7 +338,7 @@ async def test_a_downgrade_revives_no_revoked_key(
 # ── a schema that is not ours ────────────────────────────────────────────────────────────────────
 
 
-async def test_a_newer_schema_is_refused(migrated: Database) -> None:
+async def test_f22_a_newer_schema_is_refused(migrated: Database) -> None:
     async with migrated.write() as transaction:
         await transaction.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
 

@@ -119,7 +119,7 @@ def test_production_does_not_migrate_a_database_server(alone: Command, empty_pos
         assert httpx2.get(f"{server.url}/health/ready").status_code == 200
 
 
-def test_a_newer_schema_is_refused(alone: Command, newer_database: str) -> None:
+def test_f22_a_newer_schema_is_refused(alone: Command, newer_database: str) -> None:
     for environment in ("development", "production"):
         settings = {
             **PRODUCTION,
@@ -130,7 +130,7 @@ def test_a_newer_schema_is_refused(alone: Command, newer_database: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
-def test_an_unreachable_database_is_refused(alone: Command, environment: str) -> None:
+def test_f22_an_unreachable_database_is_refused(alone: Command, environment: str) -> None:
     settings = {**PRODUCTION, "GATEPOST_ENVIRONMENT": environment}
     url = f"postgresql://me:hush-hush@127.0.0.1:{free_port()}/none"
     said = alone("serve", **settings, GATEPOST_DATABASE_URL=url)
@@ -138,7 +138,9 @@ def test_an_unreachable_database_is_refused(alone: Command, environment: str) ->
     assert "hush-hush" not in said.err
 
 
-def test_wrong_credentials_and_a_missing_database_are_refused(alone: Command, empty_postgres: str) -> None:
+def test_f22_wrong_credentials_and_a_missing_database_are_refused(
+    alone: Command, empty_postgres: str
+) -> None:
     url = make_url(empty_postgres)
     for wrong, word in (
         (url.set(username="stranger", password="hush-hush"), "stranger"),
@@ -149,14 +151,14 @@ def test_wrong_credentials_and_a_missing_database_are_refused(alone: Command, em
         assert "hush-hush" not in said.err
 
 
-def test_a_data_directory_that_cannot_be_written_is_refused(alone: Command) -> None:
+def test_f22_a_data_directory_that_cannot_be_written_is_refused(alone: Command) -> None:
     (alone.directory / "file").write_text("")
     for place in ("file", "file/data", "/proc/data"):
         said = alone("serve", GATEPOST_DATA_DIR=place)
         refused(said, f"The data directory {place} cannot be used", "export GATEPOST_DATA_DIR=")
 
 
-def test_a_damaged_database_file_is_refused(alone: Command) -> None:
+def test_f22_a_damaged_database_file_is_refused(alone: Command) -> None:
     path = alone.directory / "data" / "gatepost.db"
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 1000)
@@ -219,7 +221,7 @@ def test_a_missing_extra_is_refused(
 
 
 @ON_ONE_DATABASE
-def test_another_secret_than_the_signing_keys_is_refused(command: Command) -> None:
+def test_f22_another_secret_than_the_signing_keys_is_refused(command: Command) -> None:
     with serving(command.directory, command.settings):
         pass
     other = SECRET[::-1]
