@@ -40,8 +40,10 @@ def test_tags_have_one_spelling(given: str, tag: str) -> None:
         "dé",
         "de-AT\n",
         "*",
-    ]
-    + ["de-" + "a" * 40, "../../etc/passwd", "en-a"],
+        "de-" + "a" * 40,
+        "../../etc/passwd",
+        "en-a",
+    ],
 )
 def test_what_is_no_tag_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="not a language tag"):

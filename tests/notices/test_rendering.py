@@ -222,10 +222,15 @@ def test_what_is_no_name_is_not_shown(plain: Renderer, name: str) -> None:
         "Jean-Luc",
         "José",
         "李小龍",
-        "علی‌رضا",
+        "علی\u200cرضا",
         "Müller & Söhne",
-    ]
-    + ["Ludwig XIV.", "नेहा", "Nguyễn Thị Minh", "Ada 🚀", "Martin Luther King, Jr.", "Σωκράτης", "Ⅳ-Ada"[2:]],
+        "Ludwig XIV.",
+        "नेहा",
+        "Nguyễn Thị Minh",
+        "Ada 🚀",
+        "Martin Luther King, Jr.",
+        "Σωκράτης",
+    ],
 )
 def test_names_are_shown(plain: Renderer, name: str) -> None:
     mail = plain.render("verify_email", replace(sample("verify_email"), name=name), "en")
@@ -340,12 +345,12 @@ def test_templates_of_the_operator_take_the_place_of_ours(tmp_path: Path) -> Non
     must_render(own)
     assert preview(own, "reset_password").text.startswith("ACME\nReset your password")
     (tmp_path / "messages" / "reset_password.jinja").write_text(
-        "{% extends layout %}{% block body %}{{ no_such_thing }}{% endblock %}"
+        "{% extends layout %}{% block subject %}{{ no_such_thing }}{% endblock %}"
     )
-    with pytest.raises(Stopped, match="reset_password in en: 'no_such_thing' is undefined"):
+    with pytest.raises(Stopped, match="reset_password in de: 'no_such_thing' is undefined"):
         must_render(renderer(templates=tmp_path))
     (tmp_path / "messages" / "reset_password.jinja").write_text("{% extends layout %}{% block body %}")
-    with pytest.raises(Stopped, match="reset_password in en: .*endblock"):
+    with pytest.raises(Stopped, match=r"reset_password in de: .*endblock"):
         must_render(renderer(templates=tmp_path))
 
 
@@ -369,7 +374,7 @@ def test_others_add_languages_and_change_words(tmp_path: Path) -> None:
     (tmp_path / "de" / "LC_MESSAGES" / "gatepost.po").write_text(
         f'{header}#, python-format\nmsgid "Sign in to %(brand)s"\nmsgstr "Anmelden bei %(marke)s"\n'
     )
-    with pytest.raises(Stopped, match="gatepost.po, line"):
+    with pytest.raises(Stopped, match=r"gatepost\.po, line"):
         preview(renderer(locales=tmp_path), "reset_password", "de")
     (tmp_path / "klingon").mkdir()
     (tmp_path / "pt_BR").rename(tmp_path / "portuguese-x")

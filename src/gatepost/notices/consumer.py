@@ -110,7 +110,9 @@ class Correspondent:
         return _placed(row) if row else _Place()
 
     async def _is_familiar(self, event: Happening, person: Any, place: _Place) -> bool:
-        """Tell whether the person signed in before on such a device, and from such a network."""
+        """Tell whether the person signed in before on such a device, and from such a network, or is gone."""
+        if person is None:
+            return True
         asked = {"user_id": event.subject, "session_id": UUID(event.data["session_id"])}
         rows = await self._read.rows(queries.EARLIER, asked)
         if not rows:

@@ -87,7 +87,7 @@ class Renderer:
     def _make_environment(self, language: str, form: str) -> Environment:
         environment = Environment(
             loader=self._loader,
-            autoescape=form == PAGE,
+            autoescape=form == PAGE,  # noqa: S701  the text is no page
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -156,6 +156,8 @@ def _template(environment: Environment, kind: str) -> Template:
 
 def _subject(template: Template, told: dict[str, Any]) -> str:
     # One line whatever a translation or a brand holds: a line break would begin another header.
+    if "subject" not in template.blocks:
+        raise ValueError("the template has no block `subject`")
     lines = template.blocks["subject"](template.new_context(told))
     return " ".join("".join(lines).split())
 
