@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from gatepost.notices import LETTERS, BrandOptions, NoticeOptions, Renderer, preview
+from scripts.pictures import PICTURES, pictures
 from tests.axe import RUN, axe_or_skip, findings
 from tests.services import chromium, missing_reason
 
@@ -43,3 +44,8 @@ async def test_axe_finds_nothing_in_any_mail(browser: Browser) -> None:
     await page.set_content("<html><body><p style='color:#eee'>Hard to read</p></body></html>")
     await page.evaluate(checker)
     assert len(findings(await page.evaluate(RUN))) >= 2
+
+
+def test_every_mail_has_its_pictures_and_they_stay_small() -> None:
+    assert {file.name for file in PICTURES.iterdir()} == {each.path.name for each in pictures()}
+    assert sum(file.stat().st_size for file in PICTURES.iterdir()) < 3_000_000
