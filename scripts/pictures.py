@@ -1,7 +1,7 @@
 """Makes the pictures of every mail in docs/images/mail, in real Chromium: `python -m scripts.pictures`.
 
 Every message in English, one in each other language; 360 and 1280 pixels wide, light and dark. Ends with 1 if the
-accessibility checker finds anything in any of them.
+accessibility checker finds anything in any of them. Needs Chromium, npm, and fonts with Latin and Chinese characters.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from gatepost.core.clock import MovableClock
 from gatepost.core.events import EventRow
 from gatepost.core.ids import new_id
 from gatepost.core.mail.message import Mail
-from gatepost.notices import LETTERS, OCCASIONS, BrandOptions, Correspondent, NoticeOptions, Renderer
+from gatepost.notices import LETTERS, OCCASIONS, BrandOptions, Correspondent, NoticeOptions, Renderer, queries
 from tests.make import PASSWORD, Make
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
@@ -223,6 +223,15 @@ async def test_who_is_gone_is_told_where_the_event_says(
     clock.move(LETTERS["account_deleted"].lifetime)
     assert await late.kinds(private=private) == []
     assert await Post(post._gatepost).kinds(private=private) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_earlier_sign_ins_are_found_by_the_person(gatepost: Gatepost) -> None:
+    filled = queries.EARLIER.params(user_id=new_id(), session_id=new_id())
+    compiled = filled.compile(gatepost.database.engine, compile_kwargs={"literal_binds": True})
+    async with gatepost.database.engine.connect() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")).all()
+    assert "ix_sessions_user_id_ended_at" in str(plan[0])
 
 
 async def test_a_repeated_delivery_is_the_same_mail(gatepost: Gatepost, post: Post, ada: Browser) -> None:

@@ -199,7 +199,7 @@ def test_what_a_letter_needs_is_asked_for(plain: Renderer) -> None:
         "x" * 200,
     ],
 )
-def test_what_is_no_name_is_not_shown(plain: Renderer, name: str) -> None:
+def test_j02_what_is_no_name_is_not_shown(plain: Renderer, name: str) -> None:
     assert greeting_name(name) is None
     mail = plain.render("verify_email", replace(sample("verify_email"), name=name), "en")
     assert "Hello," in mail.text
@@ -238,7 +238,7 @@ def test_names_are_shown(plain: Renderer, name: str) -> None:
     assert f"Hello {name}," in Page(mail.html).text
 
 
-def test_nothing_that_is_told_becomes_markup_a_template_or_a_header(plain: Renderer) -> None:
+def test_j13_nothing_that_is_told_becomes_markup_a_template_or_a_header(plain: Renderer) -> None:
     evil = '"><img src=x onerror=alert(1)>{{7*7}}%(brand)s'
     told = replace(sample("new_device"), device=evil, network=evil)
     mail = plain.render("new_device", told, "de")

@@ -9,8 +9,8 @@ from gatepost.users import User
 
 __all__ = ["EARLIER", "MUTED", "RECIPIENT", "REQUEST", "SESSION"]
 
-# The newest are enough: who signs in more often is known by these.
-_MOST_EARLIER = 200
+# Nobody has more browsers and addresses than that, unless it is a program.
+_MOST_EARLIER = 1000
 
 RECIPIENT = select(User.email, User.name, User.locale, User.created_at).where(User.id == bindparam("user_id"))
 
@@ -29,10 +29,11 @@ EARLIER = (
         # The ids of sessions are made in the order of time.
         Session.id < bindparam("session_id"),
     )
-    .order_by(Session.created_at.desc())
+    .distinct()
+    # No order: sorted by id, a database would walk through everybody's.
     .limit(_MOST_EARLIER)
 )
-"""The sign-ins of a person before one of them, the newest first."""
+"""What a person had signed in with, and from where, before one sign-in."""
 
 REQUEST = select(EventRow.user_agent, EventRow.address).where(EventRow.id == bindparam("event_id"))
 """What the request said of itself in which something happened."""

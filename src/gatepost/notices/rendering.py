@@ -1,7 +1,7 @@
 """Turns a letter and its particulars into a subject, a text and a page, in one language."""
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -74,8 +74,9 @@ class Renderer:
         """
         _check(kind, particulars)
         language = self.languages.choose(*wanted)
-        told = asdict(replace(particulars, name=greeting_name(particulars.name)))
-        told |= _told_times(particulars, language) | {"letter": LETTERS[kind]}
+        told = {field.name: getattr(particulars, field.name) for field in fields(particulars)}
+        told |= {"name": greeting_name(particulars.name), "letter": LETTERS[kind]}
+        told |= _told_times(particulars, language)
         text, page = (self._environment(language, form) for form in (TEXT, PAGE))
         return Rendered(
             subject=_subject(_template(text, kind), told),
