@@ -4,7 +4,7 @@
 .POSIX:
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check format lock audit bench soak docs clean
+.PHONY: help serve test check format lock audit bench soak docs pictures clean
 
 BIN := .venv/bin
 PY  := $(BIN)/python
@@ -15,6 +15,7 @@ help:
 	@echo "make check   format, lint, types, import contracts, dependencies, migrations"
 	@echo "make format  let ruff format the code and mend what it can"
 	@echo "make docs    build the documentation into site/"
+	@echo "make pictures make the pictures of mails anew, in Chromium; needs npm for the accessibility checker"
 	@echo "make bench   measure against the ceilings and peers; writes docs/benchmarks.md"
 	@echo "make soak    the long runs, minutes instead of seconds"
 	@echo "make lock    renew the pins in requirements/"
@@ -33,6 +34,9 @@ check: $(BIN)/.dev
 format: $(BIN)/.dev
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+pictures: $(BIN)/.dev
+	@$(PY) -m scripts.pictures
 
 docs: $(BIN)/.docs
 	@sh scripts/docs.sh

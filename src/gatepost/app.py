@@ -41,6 +41,7 @@ from gatepost.core.logging import Logger
 from gatepost.core.metrics import Metrics
 from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
 from gatepost.login import routes as login
+from gatepost.notices import routes as notices
 from gatepost.sessions import routes as sessions
 from gatepost.settings import Settings
 from gatepost.testing import FollowClock, Testing
@@ -99,6 +100,7 @@ ROUTERS = (
     login.api,
     accounts.api,
     sessions.api,
+    notices.api,
     users.api,
     tokens.api,
     for_services.api,
@@ -148,7 +150,7 @@ def with_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     readable = CORSMiddleware(
         app,
         allow_origins=origins,
-        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[
             "Authorization",
             "Content-Type",

@@ -22,6 +22,7 @@ from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.login import Flows, KnownNetworks, Login, past_flows
+from gatepost.notices import Notices
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.sessions import Sessions, past_sessions
 from gatepost.settings import Settings
@@ -121,6 +122,7 @@ class Wiring:
             Login: self.login,
             Accounts: self.accounts,
             Setup: self.setup,
+            Notices: self.notices,
         }
 
     def build[S](self, service: type[S], work: Work) -> S:
@@ -182,3 +184,7 @@ class Wiring:
     def setup(self, work: Work) -> Setup:
         options, limits = self._parts.settings.accounts, self._parts.limits
         return Setup(work, self.accounts(work), self.users(work), self.access(work), options, limits)
+
+    def notices(self, work: Work) -> Notices:
+        fresh_for = self._parts.settings.accounts.fresh_for
+        return Notices(work, self.users(work), self.tokens(work), fresh_for)

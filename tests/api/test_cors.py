@@ -128,9 +128,9 @@ async def test_j05_a_crash_and_a_limit_can_be_read_too(settings: Settings) -> No
 
 @no_database_matters
 async def test_j05_a_preflight_grants_what_the_api_has_and_no_more(door: AsyncClient) -> None:
-    for method in ("GET", "HEAD", "POST", "PATCH", "DELETE"):
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
         assert (await preflight(door, ORIGIN, method)).status_code == 200, method
-    for method in ("PUT", "TRACE", "CONNECT", "patch", "BREW", "*"):
+    for method in ("QUERY", "TRACE", "CONNECT", "patch", "BREW", "*"):
         assert (await preflight(door, ORIGIN, method)).status_code == 400, method
     wanted = "authorization,content-type,idempotency-key,if-match,x-request-id"
     assert (await preflight(door, ORIGIN, "POST", wanted)).status_code == 200

@@ -38,6 +38,7 @@ _EXAMPLES = {
     "carrier": "bearer",
     "method": "password",
     "locked_until": "2030-01-01T00:00:00Z",
+    "locale": "de-AT",
 }
 
 
@@ -58,8 +59,9 @@ class Operation:
         return (self.method, self.path) in PUBLIC
 
     def valid_body(self) -> dict[str, Any]:
-        """Return the smallest body that fits the schema, with all text fields given."""
-        return {name: _example(name) for name in self.text_fields}
+        """Return the smallest body that fits the schema, with all text fields given and all lists empty."""
+        lists = {name: [] for name, schema in self.body.items() if schema.get("type") == "array"}
+        return lists | {name: _example(name) for name in self.text_fields}
 
     @property
     def text_fields(self) -> list[str]:

@@ -376,9 +376,11 @@ async def test_what_the_router_refuses_is_a_problem_document_too(plain: AsyncCli
     ):
         assert_problem(await plain.get(path), 404)
     assert_problem(await plain.get("/docs/secrets.txt"), 404)
-    for each in await operations(plain):
+    known = await operations(plain)
+    put = {each.path for each in known if each.method == "put"}
+    for each in known:
         path = each.path.replace("{user_id}", "00000000-0000-0000-0000-000000000001")
-        for method in ("PUT", "TRACE", "OPTIONS", "PROPFIND"):
+        for method in ("TRACE", "OPTIONS", "PROPFIND", *(() if each.path in put else ("PUT",))):
             answer = await plain.request(method, path)
             assert_problem(answer, 405)
             assert answer.headers["allow"]

@@ -65,7 +65,8 @@ class ReauthenticationRequired(Unauthenticated):
 class ClientInfo:
     """Where a request came from. `network` is what limits and queues count by: an IPv6 address by its prefix.
 
-    `shared`: many clients may stand behind that address, a proxy's that no setting names.
+    `shared`: many clients may stand behind that address, a proxy's that no setting names. `accept_language`: the
+    languages that a browser asks for, as it sent them.
     """
 
     address: str | None = None
@@ -73,6 +74,7 @@ class ClientInfo:
     request_id: str | None = None
     network: str | None = None
     shared: bool = False
+    accept_language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

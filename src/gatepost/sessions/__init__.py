@@ -6,7 +6,7 @@ statement.
 """
 
 from gatepost.sessions.clean_up import past_sessions
-from gatepost.sessions.devices import recorded_address
+from gatepost.sessions.devices import device, recorded_address
 from gatepost.sessions.endings import Ended, over
 from gatepost.sessions.events import SessionEnded, SessionStarted
 from gatepost.sessions.models import EndReason, Session
@@ -31,6 +31,7 @@ __all__ = [
     "Sessions",
     "Sightings",
     "StartedSession",
+    "device",
     "over",
     "past_sessions",
     "recorded_address",

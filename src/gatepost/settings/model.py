@@ -24,6 +24,7 @@ from gatepost.core.limits import LimitOptions
 from gatepost.core.logging import LogFormat
 from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
+from gatepost.notices import BrandOptions, NoticeOptions
 from gatepost.passwords import PasswordOptions
 from gatepost.sessions import SessionOptions
 from gatepost.settings.fields import (
@@ -184,6 +185,8 @@ class Settings(BaseSettings):
     tokens: TokenOptions = Field(default_factory=TokenOptions)
     login: LoginOptions = Field(default_factory=LoginOptions)
     accounts: AccountOptions = Field(default_factory=AccountOptions)
+    brand: BrandOptions = Field(default_factory=BrandOptions)
+    notices: NoticeOptions = Field(default_factory=NoticeOptions)
 
     @classmethod
     def settings_customise_sources(

@@ -25,6 +25,7 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254))
     email_canonical: Mapped[str] = mapped_column(Canonical(320), unique=True)
     name: Mapped[str | None] = mapped_column(String(200))
+    locale: Mapped[str | None] = mapped_column(String(35))
     is_active: Mapped[bool]
     email_verified_at: Mapped[datetime | None]
     locked_until: Mapped[datetime | None]

@@ -16,6 +16,7 @@ PROFILE = (
     User.email,
     User.email_verified_at.is_not(None).label("email_verified"),
     User.name,
+    User.locale,
     User.is_active,
     User.locked_until,
     User.created_at,

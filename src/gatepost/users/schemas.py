@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from gatepost.core.languages import LanguageTag
 from gatepost.core.schemas import Input, Output
 from gatepost.users.emails import EmailAddress
 
@@ -38,6 +39,9 @@ class NewProfile(Input):
 
     email: EmailAddress
     name: Name | None = None
+    locale: LanguageTag | None = Field(
+        None, description="Language of messages (BCP 47). What the browser asks for if it is not given."
+    )
 
 
 class ProfileChange(Input):
@@ -45,6 +49,9 @@ class ProfileChange(Input):
 
     email: EmailAddress | None = None
     name: Name | None = None
+    locale: LanguageTag | None = Field(
+        None, description="Language of messages (BCP 47). Null: the service's own."
+    )
     is_active: bool | None = Field(None, description="Whether the person may sign in. For administrators.")
     email_verified: bool | None = Field(
         None, description="Whether the address is known to be the person's. For administrators."
@@ -82,6 +89,7 @@ class UserOut(Output):
     email: str
     email_verified: bool
     name: str | None
+    locale: str | None
     is_active: bool
     locked_until: datetime | None
     created_at: datetime

@@ -8,6 +8,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
 from gatepost.core.ids import new_id
+from gatepost.core.languages import preferred
 from gatepost.core.paging import Cursors, Page
 from gatepost.core.work import Work
 from gatepost.users import queries
@@ -27,7 +28,7 @@ from gatepost.users.schemas import NewProfile, ProfileChange, UserFilter
 
 __all__ = ["Users"]
 
-_NULLABLE = {"name", "locked_until"}
+_NULLABLE = {"name", "locale", "locked_until"}
 
 
 class Users:
@@ -76,6 +77,7 @@ class Users:
             email=new.email,
             email_canonical=canonical_email(new.email),
             name=new.name,
+            locale=new.locale or next(iter(preferred(self._work.client.accept_language)), None),
             is_active=True,
             created_at=now,
             updated_at=now,
@@ -100,7 +102,7 @@ class Users:
     async def change(self, user: User, change: ProfileChange) -> list[str]:
         """Apply the change; return the names of the fields that differ now. Raises EmailTaken, StaleVersion."""
         given = change.model_dump(exclude_unset=True)
-        # Null unlocks and takes a name away; elsewhere it says nothing.
+        # Null unlocks, takes a name or a language away; elsewhere it says nothing.
         wanted = {name: value for name, value in given.items() if value is not None or name in _NULLABLE}
         changed = [name for name, value in wanted.items() if getattr(user, name) != value]
         for name in changed:

@@ -64,6 +64,7 @@ def client_info(request: Request) -> ClientInfo:
         request_id=request.scope.get("gatepost.request_id"),
         network=origin.network,
         shared=origin.shared,
+        accept_language=request.headers.get("accept-language"),
     )
 
 

@@ -1,0 +1,1 @@
+"""Mail on its way out: what a message is made of, and how it is carried."""

@@ -1,0 +1,76 @@
+"""Which event is told in which letter. A new one is a line in `OCCASIONS`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from gatepost.core.events import Event
+from gatepost.passwords import PasswordChanged
+from gatepost.sessions import SessionStarted
+from gatepost.tokens import RefreshTokenReused
+from gatepost.users import UserChanged, UserDeleted
+
+__all__ = ["OCCASIONS", "Happening", "Occasion", "Scene"]
+
+Scene = Literal["session", "request", "unsaid"]
+"""Where the device and the network are looked up: those of the session or of the request that the event is about."""
+
+
+class Happening(Protocol):
+    """A recorded event as the outbox hands it over. `private` is sealed there, and erased once it is delivered."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def delivery(self) -> UUID: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def subject(self) -> UUID | None: ...
+    @property
+    def actor(self) -> UUID | None: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+    @property
+    def private(self) -> Mapping[str, Any]: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+
+
+def _always(_event: Happening) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """An event, the letter that tells of it, and when it does."""
+
+    event: type[Event]
+    letter: str
+    scene: Scene = "unsaid"
+    told_if: Callable[[Happening], bool] = _always
+
+
+def _old_address_is_known(event: Happening) -> bool:
+    # The notice is for whoever has the address of before.
+    return "email" in event.data["fields"] and "to" in event.private
+
+
+def _address_is_known(event: Happening) -> bool:
+    # The person's record is gone by now.
+    return "to" in event.private
+
+
+_ALL = (
+    Occasion(SessionStarted, "new_device", scene="session"),
+    Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
+    Occasion(PasswordChanged, "password_changed", scene="request"),
+    Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
+    Occasion(UserDeleted, "account_deleted", told_if=_address_is_known),
+)
+
+OCCASIONS: Mapping[str, Occasion] = {occasion.event.type: occasion for occasion in _ALL}
