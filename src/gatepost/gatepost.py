@@ -94,7 +94,7 @@ class Gatepost:
         self.database = Database(settings.database_location, settings.database)
         self.testing = Testing(shifted, self.database, self._clock_moved) if shifted else None
         self.hashing = Hashing(settings.hashing)
-        self.events = EventLog(consumers)
+        self.events = EventLog(consumers, ring)
         self.keys = KeyStore(self.database.reads, ring, settings.tokens, self.clock, self.run)
         self.sealed = Sealed(self.database, ring, sealed_columns())
         self.access_tokens = AccessTokens(self.keys, settings.tokens, settings.issuer, self.clock)

@@ -8,6 +8,7 @@ from gatepost.access import Access
 from gatepost.accounts import Accounts, Setup
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
+from gatepost.core.events import SEALED as SEALED_DELIVERIES
 from gatepost.core.events import EventLog
 from gatepost.core.hashing import Hashing
 from gatepost.core.http.addresses import Addresses
@@ -76,7 +77,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
 
 def sealed_columns() -> list[SealedColumn]:
     """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
-    return [SEALED_KEYS, *SEALED_ANSWERS]
+    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES]
 
 
 def addresses_of(settings: Settings, log: Logger) -> Addresses:

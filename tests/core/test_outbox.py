@@ -18,7 +18,8 @@ from gatepost.core.clock import MovableClock
 from gatepost.core.events import Delivery, EventLog
 from gatepost.core.ids import new_id
 from gatepost.core.outbox import DONE, DUE, FAILED, LEASE, MOST_ATTEMPTS, Outbox, delay_after
-from tests.conftest import make_settings
+from gatepost.core.secrets import KeyRing
+from tests.conftest import SECRET, make_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,23 @@ async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, se
     assert event.data == {"number": 7, "other": str(other)}
     assert event.at == gatepost.clock.now()
     assert await deliveries(gatepost) == [(DONE, 1, None)]
+
+
+async def test_what_only_the_consumer_may_know_is_sealed_until_it_has_it(start: Start, seen: Log) -> None:
+    gatepost = await start()
+    ends = gatepost.clock.now() + timedelta(minutes=15)
+    private = {"to": "ada@example.com", "code": "271828"}
+    async with gatepost.work() as work:
+        work.events.record(Thing(subject=None, number=1), private=private, expires_at=ends)
+    (row,) = await gatepost.database.reads.rows(select(Delivery.id, Delivery.private, Delivery.source))
+    assert b"271828" not in row.private
+    assert b"ada" not in row.private + row.source
+
+    assert await gatepost.worker.drain() == 1
+
+    (event,) = seen.got
+    assert (event.private, event.expires_at, event.delivery) == (private, ends, row.id)
+    assert "271828" not in repr(event)
 
 
 async def test_many_workers_take_each_delivery_once(start: Start, seen: Log) -> None:
@@ -338,4 +356,4 @@ async def test_no_consumer_and_no_event_cost_no_statement(gatepost: Gatepost) ->
 
 def test_two_consumers_of_one_name_are_refused(seen: Log) -> None:
     with pytest.raises(ValueError, match="same name"):
-        EventLog([Consumer("log", [Thing], seen.run), Consumer("log", [], seen.run)])
+        EventLog([Consumer("log", [Thing], seen.run), Consumer("log", [], seen.run)], KeyRing([SECRET]))

@@ -24,6 +24,7 @@ from gatepost.core.outbox import Outbox
 from gatepost.core.secrets import KeyRing
 from gatepost.users import Users
 from gatepost.wiring import jobs
+from tests.conftest import SECRET
 from tests.make import PASSWORD, Make, Person, SignedIn
 
 ROWS = 10_000
@@ -226,7 +227,12 @@ async def test_the_outbox_finds_what_is_due_by_an_index(
 ) -> None:
     async def run(_event: RecordedEvent) -> None: ...
 
-    outbox = Outbox(gatepost.database, EventLog([Consumer("listener", [Unheard], run)]), clock, gatepost.log)
+    outbox = Outbox(
+        gatepost.database,
+        EventLog([Consumer("listener", [Unheard], run)], KeyRing([SECRET])),
+        clock,
+        gatepost.log,
+    )
     clock.move(timedelta(days=1))
     with overheard() as heard:
         assert await outbox.claim(20)

@@ -85,7 +85,14 @@ class Outbox:
                 update(Delivery)
                 .where(Delivery.id.in_(due), Delivery.state == DUE, Delivery.due_at <= bindparam("now"))
                 .values(due_at=now + LEASE, attempts=Delivery.attempts + 1)
-                .returning(Delivery.id, Delivery.event_id, Delivery.consumer, Delivery.attempts)
+                .returning(
+                    Delivery.id,
+                    Delivery.event_id,
+                    Delivery.consumer,
+                    Delivery.attempts,
+                    Delivery.private,
+                    Delivery.expires_at,
+                )
                 .execution_options(synchronize_session=False)
             )
             taken = (await transaction.execute(statement, {"now": now})).all()
@@ -94,8 +101,25 @@ class Outbox:
             events = await transaction.session.scalars(
                 select(EventRow).where(EventRow.id.in_({row.event_id for row in taken}))
             )
-            by_id = {event.id: _recorded(event) for event in events}
-        return [Claim(row.id, row.consumer, row.attempts, by_id[row.event_id]) for row in taken]
+            by_id = {event.id: event for event in events}
+        return [
+            Claim(row.id, row.consumer, row.attempts, self._recorded(by_id[row.event_id], row))
+            for row in taken
+        ]
+
+    def _recorded(self, event: EventRow, row: Any) -> RecordedEvent:
+        private = self._log.open(row.id, row.private) if row.private else {}
+        return RecordedEvent(
+            event.id,
+            event.type,
+            event.at,
+            event.subject,
+            event.actor,
+            event.data,
+            row.id,
+            private,
+            row.expires_at,
+        )
 
     async def _run(self, claim: Claim) -> None:
         if claim.attempts > MOST_ATTEMPTS:
@@ -197,7 +221,3 @@ def _is_ending() -> bool:
     """Tell whether it is the worker that is being cancelled, not something that a consumer waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _recorded(row: EventRow) -> RecordedEvent:
-    return RecordedEvent(row.id, row.type, row.at, row.subject, row.actor, row.data)
