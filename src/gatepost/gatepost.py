@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -16,8 +16,7 @@ from gatepost.app import STATUSES, build_app
 from gatepost.core.bus import Bus
 from gatepost.core.clock import Clock, ShiftedClock, SystemClock
 from gatepost.core.database import Database, JoinedTransaction, translated, when_ended
-from gatepost.core.durations import duration
-from gatepost.core.errors import DomainError, TransactionConflict, Unauthenticated, Unavailable
+from gatepost.core.errors import DomainError, TransactionConflict, Unavailable
 from gatepost.core.events import Consumer, EventLog, Recorder
 from gatepost.core.hashing import Hashing
 from gatepost.core.http.cookies import Cookies
@@ -30,13 +29,13 @@ from gatepost.core.logging import Logger, make_logger
 from gatepost.core.metrics import Metrics
 from gatepost.core.outbox import Outbox
 from gatepost.core.paging import Cursors
-from gatepost.core.principal import ACR_LEVELS, ClientInfo, Principal
+from gatepost.core.principal import ClientInfo, Principal
 from gatepost.core.schedule import Schedule
 from gatepost.core.sealed import Sealed
 from gatepost.core.secrets import KeyRing
 from gatepost.core.wake import Wake
 from gatepost.core.work import Work
-from gatepost.credentials import Credentials
+from gatepost.credentials import Credentials, current_user_of, requirement
 from gatepost.login import flow_handles
 from gatepost.measures import Measured, Measures, readiness
 from gatepost.migrations import HEAD, current_revision, require_current
@@ -162,7 +161,7 @@ class Gatepost:
         self._wiring = Wiring(parts)
         self._app: ASGIApp | None = None
         self._scheme = OAuth2PasswordBearer(tokenUrl="users/token", auto_error=False)
-        self.current_user = self._make_current_user()
+        self.current_user = current_user_of(self.authenticate, self._scheme)
 
     # ── units of work ────────────────────────────────────────────────────────────────────────────
 
@@ -279,32 +278,7 @@ class Gatepost:
         `fresh` is how long ago the sign-in may be (`"10m"`), `acr` how sure it must have been of the person; what does
         not suffice is answered with the challenge of RFC 9470. Raises ValueError for what is no duration or `acr`.
         """
-        within = None if fresh is None else duration(fresh)
-        if acr is not None and acr not in ACR_LEVELS:
-            raise ValueError(f"no acr {acr!r}")
-
-        async def check(me: Annotated[Principal, Depends(self.current_user)]) -> Principal:
-            if permission is not None:
-                me.need(permission)
-            if within is not None:
-                me.need_fresh(within, self.clock.now())
-            if acr is not None:
-                me.need_acr(acr)
-            return me
-
-        return check
-
-    def _make_current_user(self) -> Callable[..., Awaitable[Principal]]:
-        async def current_user(
-            request: Request, _shown_in_docs: Annotated[str | None, Depends(self._scheme)]
-        ) -> Principal:
-            """Return who is calling this host's route. Raises Unauthenticated."""
-            me = await self.authenticate(request)
-            if me is None:
-                raise Unauthenticated("Not authenticated")
-            return me
-
-        return current_user
+        return requirement(self.current_user, self.clock, permission, fresh, acr)
 
     # ── the application ──────────────────────────────────────────────────────────────────────────
 
