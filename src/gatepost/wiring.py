@@ -16,7 +16,7 @@ from gatepost.core.idempotency import SEALED as SEALED_ANSWERS
 from gatepost.core.idempotency import expired_answers
 from gatepost.core.limits import Limiter, Limits, LocalLimiter, RedisLimiter
 from gatepost.core.logging import Logger
-from gatepost.core.outbox import settled_deliveries
+from gatepost.core.outbox import expired_deliveries, settled_deliveries
 from gatepost.core.paging import Cursors
 from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
@@ -70,6 +70,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
         past_flows(),
         spent_proofs(),
         expired_answers(),
+        expired_deliveries(),
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
     ]

@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from gatepost import Consumer, Event, Gatepost, RecordedEvent, Settings
-from gatepost.core import outbox as outbox_module
 from gatepost.core.clock import MovableClock
 from gatepost.core.events import Delivery, EventLog
 from gatepost.core.ids import new_id
-from gatepost.core.outbox import DONE, DUE, FAILED, LEASE, MOST_ATTEMPTS, Outbox, delay_after
+from gatepost.core.outbox import DONE, DUE, FAILED, LanePolicy, Outbox, delay_after, runner
+from gatepost.core.outbox.lanes import MOST_ATTEMPTS
+from gatepost.core.outbox.settling import Outcome
 from gatepost.core.secrets import KeyRing
 from tests.conftest import SECRET, make_settings
 
@@ -58,6 +59,7 @@ class Log:
 
 
 Start = Callable[[], Awaitable[Gatepost]]
+LEASE = LanePolicy(name="default").lease
 
 
 @pytest.fixture
@@ -92,8 +94,9 @@ async def deliveries(gatepost: Gatepost) -> list[tuple[str, int, str | None]]:
     return [(row.state, row.attempts, row.last_error) for row in rows]
 
 
-def outbox(gatepost: Gatepost) -> Outbox:
-    return Outbox(gatepost.database, gatepost.events, gatepost.clock, gatepost.log)
+def outbox(gatepost: Gatepost, *policies: LanePolicy) -> Outbox:
+    parts = (gatepost.database, gatepost.events, gatepost.clock, gatepost.log)
+    return Outbox(*parts, policies) if policies else Outbox(*parts)
 
 
 async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, seen: Log) -> None:
@@ -182,7 +185,7 @@ async def test_what_failed_comes_again_later_each_time_and_is_given_up_at_last(
         clock.move(timedelta(hours=1))
 
     assert await gatepost.worker.drain() == 0
-    assert await outbox(gatepost).next_due() is None
+    assert await outbox(gatepost).next_due("default") is None
 
 
 async def test_what_failed_once_succeeds_when_the_fault_is_gone(
@@ -192,7 +195,7 @@ async def test_what_failed_once_succeeds_when_the_fault_is_gone(
     seen.poison = {0}
     await happen(gatepost, 0)
     await gatepost.worker.drain()
-    due = await outbox(gatepost).next_due()
+    due = await outbox(gatepost).next_due("default")
     assert due is not None
     assert timedelta(seconds=1) <= due - clock.now() <= timedelta(seconds=2)
 
@@ -240,7 +243,9 @@ async def test_a_worker_that_comes_back_too_late_does_not_settle_for_another(
     await quick.worker.drain()
     before = await deliveries(slow)
 
-    await outbox(slow)._settle(claim, state=DONE)
+    late = outbox(slow).settling
+    late.add(Outcome(claim, DONE))
+    await late.written()
 
     assert await deliveries(slow) == before == [(DUE, 2, "RuntimeError")]
 
@@ -249,27 +254,32 @@ async def test_none_begins_that_could_outlast_its_lease(start: Start, seen: Log,
     slow, quick = await start(), await start()
     await happen(slow, 1, 2, 3, 4)
     seen.meanwhile = lambda: clock.move(LEASE / 2)
+    lane = outbox(slow).lanes["default"]
 
-    assert await outbox(slow).run_due() == 4
-    assert len(seen.got) == 2
+    claimed = [await lane.top_up()]
+    for _ in range(2):
+        await lane.one_ended()
+        claimed.append(await lane.top_up())
+    await lane.written()
     seen.meanwhile = lambda: None
 
+    assert (claimed[0], len(seen.got)) == (4, 2)
     # The others are anybody's at once, and what did not run was no attempt.
+    await lane.stop()
     assert await quick.worker.drain() == 2
     assert sorted(seen.numbers) == [1, 2, 3, 4]
     assert await deliveries(slow) == [(DONE, 1, None)] * 4
 
 
-async def test_a_consumer_that_never_returns_stops_none_behind_it(
-    start: Start, seen: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox_module, "_LONGEST_RUN", 0.05)
+async def test_a_consumer_that_never_returns_stops_none_behind_it(start: Start, seen: Log) -> None:
     gatepost = await start()
     seen.stuck = {0}
     await happen(gatepost, 0, 1, 2)
 
     async with asyncio.timeout(30):
-        assert await gatepost.worker.drain() == 3
+        assert (
+            await outbox(gatepost, LanePolicy(name="default", longest_run=0.05)).lanes["default"].drain() == 3
+        )
 
     assert sorted(seen.numbers) == [1, 2]
     assert (await deliveries(gatepost))[0] == (DUE, 1, "TimeoutError")
@@ -304,7 +314,10 @@ async def test_what_was_tried_before_waits_for_what_was_not(
     assert seen.numbers[-1] == 1
 
 
-async def test_a_worker_that_is_ended_leaves_its_deliveries_as_they_were(start: Start, seen: Log) -> None:
+async def test_a_worker_that_is_ended_leaves_its_deliveries_as_they_were(
+    start: Start, seen: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_LAST_RUN", 0.01)
     gatepost, other = await start(), await start()
     begun = asyncio.Event()
     seen.meanwhile, seen.stuck = begun.set, {0, 1}
