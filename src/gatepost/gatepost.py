@@ -26,6 +26,7 @@ from gatepost.core.http.problems import Problems
 from gatepost.core.idempotency import Idempotency
 from gatepost.core.limits import Limiter
 from gatepost.core.logging import Logger, make_logger
+from gatepost.core.mail import Transport
 from gatepost.core.metrics import Metrics
 from gatepost.core.outbox import Outbox
 from gatepost.core.paging import Cursors
@@ -59,7 +60,17 @@ from gatepost.tokens import (
     session_cookies,
     well_known_path,
 )
-from gatepost.wiring import Parts, Wiring, addresses_of, jobs, limiter_of, limits_of, sealed_columns
+from gatepost.wiring import (
+    Parts,
+    Wiring,
+    addresses_of,
+    jobs,
+    lanes_of,
+    limiter_of,
+    limits_of,
+    sealed_columns,
+    transport_of,
+)
 from gatepost.worker import Worker, running
 
 __all__ = ["Gatepost", "create_app"]
@@ -70,7 +81,7 @@ _UNIT_TRIES = 4
 class Gatepost:
     """One user service. Make it at import time; nothing is opened before `lifespan()`.
 
-    `clock`, `consumers`, `log` and `limiter` replace the defaults. Raises Stopped when the settings must not run.
+    `clock`, `consumers`, `log`, `limiter` and `mail` replace the defaults. Raises Stopped if the settings must not run.
     """
 
     def __init__(
@@ -81,6 +92,7 @@ class Gatepost:
         consumers: Sequence[Consumer] = (),
         log: Logger | None = None,
         limiter: Limiter | None = None,
+        mail: Transport | None = None,
     ) -> None:
         self.settings = settings = ensure_secret_key(settings)
         clock = clock or SystemClock()
@@ -122,13 +134,16 @@ class Gatepost:
         lifetime = timedelta(seconds=settings.idempotency_seconds)
         self.idempotency = Idempotency(self.database, ring, self.clock, lifetime)
         self.schedule = Schedule(self.database, jobs(settings, ring, self.run), self.clock, self.log)
-        outbox = Outbox(self.database, self.events, self.clock, self.log)
+        self.mail = mail or transport_of(settings, self.clock, self.testing)
+        self.outbox = Outbox(
+            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
+        )
         self.measures: Measures | None = None
         if settings.measures:
             measured = Measured(
                 self.database,
                 self.hashing,
-                outbox,
+                self.outbox,
                 self.limits,
                 self.callers,
                 self.access_tokens,
@@ -139,7 +154,7 @@ class Gatepost:
         self.draining = False
         """Whether it was told to stop: not ready any more, and serving what still comes."""
         follow = self.testing.clock.follow if self.testing else None
-        self.worker = Worker(outbox, self.schedule, self.wake, self.clock, self.log, follow)
+        self.worker = Worker(self.outbox, self.schedule, self.wake, self.clock, self.log, follow)
         parts = Parts(
             settings=settings,
             clock=self.clock,
@@ -347,6 +362,7 @@ class Gatepost:
             stack.push_async_callback(self.database.close)
             stack.callback(self.hashing.close)
             stack.push_async_callback(self.limits.close)
+            stack.push_async_callback(self.mail.close)
             stack.push_async_callback(self.readiness.close)
             stack.push_async_callback(self.sightings.written)
             stack.push_async_callback(self.keys.close)
