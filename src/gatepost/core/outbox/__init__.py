@@ -4,6 +4,7 @@ from gatepost.core.outbox.claims import Claim
 from gatepost.core.outbox.clean_up import expired_deliveries, settled_deliveries
 from gatepost.core.outbox.errors import Deferred, Undeliverable
 from gatepost.core.outbox.lanes import Gate, LanePolicy, delay_after
+from gatepost.core.outbox.letters import DeliveryUnknown, Letter, Letters, NotGivenUp
 from gatepost.core.outbox.outbox import Outbox, Overdue
 from gatepost.core.outbox.runner import LaneRunner
 from gatepost.core.outbox.states import DONE, DROPPED, DUE, EXPIRED, FAILED, STATES
@@ -17,9 +18,13 @@ __all__ = [
     "STATES",
     "Claim",
     "Deferred",
+    "DeliveryUnknown",
     "Gate",
     "LanePolicy",
     "LaneRunner",
+    "Letter",
+    "Letters",
+    "NotGivenUp",
     "Outbox",
     "Overdue",
     "Undeliverable",

@@ -143,6 +143,7 @@ class LaneRunner:
             self._put_back(claim, error)
         else:
             self._settle(claim, DONE, "done")
+            await self._settling.not_behind(self.policy.places)
 
     async def _admitted(self, claim: Claim) -> RecordedEvent | None:
         """Return the event if it is to be delivered; otherwise settle the delivery."""

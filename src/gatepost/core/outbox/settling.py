@@ -66,6 +66,11 @@ class Settling:
         self._pending.append(outcome)
         self._begin()
 
+    async def not_behind(self, most: int) -> None:
+        """Return when no more than so many wait to be written: they would be run again if this process died now."""
+        while len(self._pending) > most and self._writing is not None:
+            await asyncio.wait([self._writing])
+
     async def written(self) -> None:
         """Return when everything is written. Raises what prevents it: DatabaseUnavailable, TransactionConflict."""
         while self._pending or self._writing is not None:
