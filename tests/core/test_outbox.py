@@ -2,101 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from gatepost import Consumer, Event, Gatepost, RecordedEvent, Settings
+from gatepost import Consumer, Gatepost, Settings
 from gatepost.core.clock import MovableClock
 from gatepost.core.events import Delivery, EventLog
 from gatepost.core.ids import new_id
-from gatepost.core.outbox import DONE, DUE, FAILED, LanePolicy, Outbox, delay_after, runner
+from gatepost.core.outbox import DONE, DUE, FAILED, LanePolicy, delay_after, runner
 from gatepost.core.outbox.lanes import MOST_ATTEMPTS
 from gatepost.core.outbox.settling import Outcome
 from gatepost.core.secrets import KeyRing
-from tests.conftest import SECRET, make_settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing(Event):
-    type: ClassVar[str] = "thing.happened"
-    number: int
-    other: UUID | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unheard(Event):
-    type: ClassVar[str] = "nobody.listens"
-
-
-class Log:
-    """A consumer that remembers, and fails where it is told to."""
-
-    def __init__(self) -> None:
-        self.got: list[RecordedEvent] = []
-        self.poison: set[int] = set()
-        self.stuck: set[int] = set()
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    async def run(self, event: RecordedEvent) -> None:
-        await asyncio.sleep(0)
-        self.meanwhile()
-        if event.data["number"] in self.stuck:
-            await asyncio.Event().wait()
-        if event.data["number"] in self.poison:
-            raise RuntimeError("the consumer's own secret words")
-        self.got.append(event)
-
-    @property
-    def numbers(self) -> list[int]:
-        return [event.data["number"] for event in self.got]
-
-
-Start = Callable[[], Awaitable[Gatepost]]
-LEASE = LanePolicy(name="default").lease
-
-
-@pytest.fixture
-def seen() -> Log:
-    return Log()
-
-
-@pytest.fixture
-async def start(settings: Settings, clock: MovableClock, seen: Log) -> AsyncIterator[Start]:
-    """Start another process's service on the same database, whose worker runs when it is told to."""
-    quiet = make_settings(settings.database_location, settings.data_dir, run_worker=False, log_level="error")
-    async with AsyncExitStack() as stack:
-
-        async def one() -> Gatepost:
-            service = Gatepost(quiet, clock=clock, consumers=[Consumer("log", [Thing], seen.run)])
-            await stack.enter_async_context(service.lifespan())
-            return service
-
-        yield one
-
-
-async def happen(gatepost: Gatepost, *numbers: int) -> None:
-    async with gatepost.work() as work:
-        for number in numbers:
-            work.events.record(Thing(subject=new_id(), number=number))
-
-
-async def deliveries(gatepost: Gatepost) -> list[tuple[str, int, str | None]]:
-    rows = await gatepost.database.reads.rows(
-        select(Delivery.state, Delivery.attempts, Delivery.last_error).order_by(Delivery.id)
-    )
-    return [(row.state, row.attempts, row.last_error) for row in rows]
-
-
-def outbox(gatepost: Gatepost, *policies: LanePolicy) -> Outbox:
-    parts = (gatepost.database, gatepost.events, gatepost.clock, gatepost.log)
-    return Outbox(*parts, policies) if policies else Outbox(*parts)
+from tests.conftest import SECRET
+from tests.core.listeners import LEASE, Log, Start, Thing, Unheard, deliveries, happen, outbox
 
 
 async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, seen: Log) -> None:
@@ -365,6 +285,11 @@ async def test_no_consumer_and_no_event_cost_no_statement(gatepost: Gatepost) ->
 
     assert await deliveries(gatepost) == []
     assert await gatepost.worker.drain() == 0
+
+
+def test_there_is_no_lane_of_another_name(seen: Log) -> None:
+    with pytest.raises(ValueError, match="no lane"):
+        Consumer("log", [Thing], seen.run, "fast")  # ty: ignore[invalid-argument-type]
 
 
 def test_two_consumers_of_one_name_are_refused(seen: Log) -> None:

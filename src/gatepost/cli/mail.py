@@ -42,7 +42,7 @@ def send_test(
         return None
 
     fault = run(settings, act)
-    where = _where(settings.mail_location)
+    where = "/test/mail" if settings.offers_test_api else _where(settings.mail_location)
     if fault is not None:
         warn(f"Not sent: {fault}. Look at GATEPOST_MAIL_URL ({where}).")
     if as_json or fault is None:

@@ -85,7 +85,9 @@ class Claims:
             .limit(limit * _WINDOW)
             .cte("waiting")
         )
-        turn = func.row_number().over(partition_by=waiting.c.source, order_by=waiting.c.due_at)
+        turn = func.row_number().over(
+            partition_by=waiting.c.source, order_by=(waiting.c.due_at, waiting.c.id)
+        )
         ranked = select(waiting.c.id, waiting.c.due_at, turn.label("turn")).cte("ranked")
         return (
             select(Delivery.id)
