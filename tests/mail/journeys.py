@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import select
 
@@ -10,7 +10,12 @@ from gatepost import Consumer, Event, Gatepost, RecordedEvent, Settings
 from gatepost.core.clock import Clock
 from gatepost.core.events import Delivery
 from gatepost.core.mail import Mail, Transport
-from tests.mail.sink import Sink
+
+
+class Listening(Protocol):
+    """A mail server on this machine."""
+
+    port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,7 @@ class Post:
 
 
 def mailing(
-    settings: Settings, clock: Clock, *others: Consumer, sink: Sink | None = None, **mail: Any
+    settings: Settings, clock: Clock, *others: Consumer, sink: Listening | None = None, **mail: Any
 ) -> Gatepost:
     """Return a service whose worker runs when it is told to, and sends to the sink."""
     changed: dict[str, Any] = {"run_worker": False}
