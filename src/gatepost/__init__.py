@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from gatepost.access import RoleGranted, RoleRevoked
     from gatepost.accounts import Accounts, NewAccount
     from gatepost.core.events import Consumer, Event, RecordedEvent
+    from gatepost.core.mail import Mail, MailDeferred, MailRefused
+    from gatepost.core.outbox import Undeliverable
     from gatepost.core.principal import Principal
     from gatepost.gatepost import Gatepost, create_app
     from gatepost.login import LoginFailed
@@ -26,6 +28,9 @@ _HOMES = {
     "Event": "gatepost.core.events",
     "Gatepost": "gatepost.gatepost",
     "LoginFailed": "gatepost.login",
+    "Mail": "gatepost.core.mail",
+    "MailDeferred": "gatepost.core.mail",
+    "MailRefused": "gatepost.core.mail",
     "NewAccount": "gatepost.accounts",
     "PasswordChanged": "gatepost.passwords",
     "Principal": "gatepost.core.principal",
@@ -36,6 +41,7 @@ _HOMES = {
     "SessionEnded": "gatepost.sessions",
     "SessionStarted": "gatepost.sessions",
     "Settings": "gatepost.settings",
+    "Undeliverable": "gatepost.core.outbox",
     "UserChanged": "gatepost.users",
     "UserDeleted": "gatepost.users",
     "UserDisabled": "gatepost.users",
@@ -50,6 +56,9 @@ __all__ = [
     "Event",
     "Gatepost",
     "LoginFailed",
+    "Mail",
+    "MailDeferred",
+    "MailRefused",
     "NewAccount",
     "PasswordChanged",
     "Principal",
@@ -60,6 +69,7 @@ __all__ = [
     "SessionEnded",
     "SessionStarted",
     "Settings",
+    "Undeliverable",
     "UserChanged",
     "UserDeleted",
     "UserDisabled",

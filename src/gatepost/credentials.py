@@ -1,11 +1,20 @@
-"""The credential of a request, whichever way it travels, and whose it is."""
+"""The credential of a request, whichever way it travels, whose it is, and what a host's route asks of them."""
 
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from fastapi import Depends
+from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import Request
 
+from gatepost.core.clock import Clock
+from gatepost.core.durations import duration
+from gatepost.core.errors import Unauthenticated
 from gatepost.core.http.cookies import Cookies
 from gatepost.core.http.route_table import route_path
+from gatepost.core.principal import ACR_LEVELS, Principal
 from gatepost.tokens import (
     Authenticated,
     Authentication,
@@ -15,7 +24,10 @@ from gatepost.tokens import (
     TokenInvalid,
 )
 
-__all__ = ["Credentials"]
+__all__ = ["Credentials", "CurrentUser", "current_user_of", "requirement"]
+
+CurrentUser = Callable[..., Awaitable[Principal]]
+"""A dependency of a route: who is calling."""
 
 
 class Credentials:
@@ -92,3 +104,44 @@ class Credentials:
         """Return whose session the browser's cookie is, None if it has none. Raises TokenInvalid, SessionOver."""
         cookie = request.cookies.get(self._cookies.session_name)
         return None if cookie is None else await self._authentication.browser(cookie)
+
+
+def current_user_of(
+    authenticate: Callable[[Request], Awaitable[Principal | None]], scheme: OAuth2PasswordBearer
+) -> CurrentUser:
+    """Return a dependency for a host's routes: who is calling. `scheme` only shows in the documentation."""
+
+    async def current_user(
+        request: Request, _shown_in_docs: Annotated[str | None, Depends(scheme)]
+    ) -> Principal:
+        """Return who is calling this host's route. Raises Unauthenticated."""
+        me = await authenticate(request)
+        if me is None:
+            raise Unauthenticated("Not authenticated")
+        return me
+
+    return current_user
+
+
+def requirement(
+    current_user: CurrentUser,
+    clock: Clock,
+    permission: str | None,
+    fresh: str | timedelta | None,
+    acr: str | None,
+) -> CurrentUser:
+    """Return a dependency: who is calling, if that suffices. Raises ValueError for what is no duration or `acr`."""
+    within = None if fresh is None else duration(fresh)
+    if acr is not None and acr not in ACR_LEVELS:
+        raise ValueError(f"no acr {acr!r}")
+
+    async def check(me: Annotated[Principal, Depends(current_user)]) -> Principal:
+        if permission is not None:
+            me.need(permission)
+        if within is not None:
+            me.need_fresh(within, clock.now())
+        if acr is not None:
+            me.need_acr(acr)
+        return me
+
+    return check

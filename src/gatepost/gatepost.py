@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -16,8 +16,7 @@ from gatepost.app import STATUSES, build_app
 from gatepost.core.bus import Bus
 from gatepost.core.clock import Clock, ShiftedClock, SystemClock
 from gatepost.core.database import Database, JoinedTransaction, translated, when_ended
-from gatepost.core.durations import duration
-from gatepost.core.errors import DomainError, TransactionConflict, Unauthenticated, Unavailable
+from gatepost.core.errors import DomainError, TransactionConflict, Unavailable
 from gatepost.core.events import Consumer, EventLog, Recorder
 from gatepost.core.hashing import Hashing
 from gatepost.core.http.cookies import Cookies
@@ -27,16 +26,17 @@ from gatepost.core.http.problems import Problems
 from gatepost.core.idempotency import Idempotency
 from gatepost.core.limits import Limiter
 from gatepost.core.logging import Logger, make_logger
+from gatepost.core.mail import Transport
 from gatepost.core.metrics import Metrics
 from gatepost.core.outbox import Outbox
 from gatepost.core.paging import Cursors
-from gatepost.core.principal import ACR_LEVELS, ClientInfo, Principal
+from gatepost.core.principal import ClientInfo, Principal
 from gatepost.core.schedule import Schedule
 from gatepost.core.sealed import Sealed
 from gatepost.core.secrets import KeyRing
 from gatepost.core.wake import Wake
 from gatepost.core.work import Work
-from gatepost.credentials import Credentials
+from gatepost.credentials import Credentials, current_user_of, requirement
 from gatepost.login import flow_handles
 from gatepost.measures import Measured, Measures, readiness
 from gatepost.migrations import HEAD, current_revision, require_current
@@ -60,7 +60,17 @@ from gatepost.tokens import (
     session_cookies,
     well_known_path,
 )
-from gatepost.wiring import Parts, Wiring, addresses_of, jobs, limiter_of, limits_of, sealed_columns
+from gatepost.wiring import (
+    Parts,
+    Wiring,
+    addresses_of,
+    jobs,
+    lanes_of,
+    limiter_of,
+    limits_of,
+    sealed_columns,
+    transport_of,
+)
 from gatepost.worker import Worker, running
 
 __all__ = ["Gatepost", "create_app"]
@@ -71,7 +81,7 @@ _UNIT_TRIES = 4
 class Gatepost:
     """One user service. Make it at import time; nothing is opened before `lifespan()`.
 
-    `clock`, `consumers`, `log` and `limiter` replace the defaults. Raises Stopped when the settings must not run.
+    `clock`, `consumers`, `log`, `limiter` and `mail` replace the defaults. Raises Stopped if the settings must not run.
     """
 
     def __init__(
@@ -82,6 +92,7 @@ class Gatepost:
         consumers: Sequence[Consumer] = (),
         log: Logger | None = None,
         limiter: Limiter | None = None,
+        mail: Transport | None = None,
     ) -> None:
         self.settings = settings = ensure_secret_key(settings)
         clock = clock or SystemClock()
@@ -94,7 +105,7 @@ class Gatepost:
         self.database = Database(settings.database_location, settings.database)
         self.testing = Testing(shifted, self.database, self._clock_moved) if shifted else None
         self.hashing = Hashing(settings.hashing)
-        self.events = EventLog(consumers)
+        self.events = EventLog(consumers, ring)
         self.keys = KeyStore(self.database.reads, ring, settings.tokens, self.clock, self.run)
         self.sealed = Sealed(self.database, ring, sealed_columns())
         self.access_tokens = AccessTokens(self.keys, settings.tokens, settings.issuer, self.clock)
@@ -123,13 +134,16 @@ class Gatepost:
         lifetime = timedelta(seconds=settings.idempotency_seconds)
         self.idempotency = Idempotency(self.database, ring, self.clock, lifetime)
         self.schedule = Schedule(self.database, jobs(settings, ring, self.run), self.clock, self.log)
-        outbox = Outbox(self.database, self.events, self.clock, self.log)
+        self.mail = mail or transport_of(settings, self.clock, self.testing)
+        self.outbox = Outbox(
+            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
+        )
         self.measures: Measures | None = None
         if settings.measures:
             measured = Measured(
                 self.database,
                 self.hashing,
-                outbox,
+                self.outbox,
                 self.limits,
                 self.callers,
                 self.access_tokens,
@@ -140,7 +154,7 @@ class Gatepost:
         self.draining = False
         """Whether it was told to stop: not ready any more, and serving what still comes."""
         follow = self.testing.clock.follow if self.testing else None
-        self.worker = Worker(outbox, self.schedule, self.wake, self.clock, self.log, follow)
+        self.worker = Worker(self.outbox, self.schedule, self.wake, self.clock, self.log, follow)
         parts = Parts(
             settings=settings,
             clock=self.clock,
@@ -162,7 +176,7 @@ class Gatepost:
         self._wiring = Wiring(parts)
         self._app: ASGIApp | None = None
         self._scheme = OAuth2PasswordBearer(tokenUrl="users/token", auto_error=False)
-        self.current_user = self._make_current_user()
+        self.current_user = current_user_of(self.authenticate, self._scheme)
 
     # ── units of work ────────────────────────────────────────────────────────────────────────────
 
@@ -279,32 +293,7 @@ class Gatepost:
         `fresh` is how long ago the sign-in may be (`"10m"`), `acr` how sure it must have been of the person; what does
         not suffice is answered with the challenge of RFC 9470. Raises ValueError for what is no duration or `acr`.
         """
-        within = None if fresh is None else duration(fresh)
-        if acr is not None and acr not in ACR_LEVELS:
-            raise ValueError(f"no acr {acr!r}")
-
-        async def check(me: Annotated[Principal, Depends(self.current_user)]) -> Principal:
-            if permission is not None:
-                me.need(permission)
-            if within is not None:
-                me.need_fresh(within, self.clock.now())
-            if acr is not None:
-                me.need_acr(acr)
-            return me
-
-        return check
-
-    def _make_current_user(self) -> Callable[..., Awaitable[Principal]]:
-        async def current_user(
-            request: Request, _shown_in_docs: Annotated[str | None, Depends(self._scheme)]
-        ) -> Principal:
-            """Return who is calling this host's route. Raises Unauthenticated."""
-            me = await self.authenticate(request)
-            if me is None:
-                raise Unauthenticated("Not authenticated")
-            return me
-
-        return current_user
+        return requirement(self.current_user, self.clock, permission, fresh, acr)
 
     # ── the application ──────────────────────────────────────────────────────────────────────────
 
@@ -373,6 +362,7 @@ class Gatepost:
             stack.push_async_callback(self.database.close)
             stack.callback(self.hashing.close)
             stack.push_async_callback(self.limits.close)
+            stack.push_async_callback(self.mail.close)
             stack.push_async_callback(self.readiness.close)
             stack.push_async_callback(self.sightings.written)
             stack.push_async_callback(self.keys.close)

@@ -52,8 +52,13 @@ class Measures:
         metrics.counter("gatepost_hashing", "Passwords, by what became of them.", "result")
         metrics.gauge("gatepost_database_connections_in_use", "Connections that are at work.", "pool")
         metrics.gauge("gatepost_database_connections_limit", "The most connections of a pool.", "pool")
-        metrics.gauge("gatepost_outbox_due", "Deliveries of events that are overdue.", summed=False)
-        metrics.gauge("gatepost_outbox_lag_seconds", "How long the oldest of them has been.", summed=False)
+        metrics.gauge("gatepost_outbox_due", "Deliveries of events that are overdue.", "lane", summed=False)
+        metrics.gauge(
+            "gatepost_outbox_lag_seconds", "How long the oldest of them has been.", "lane", summed=False
+        )
+        metrics.counter(
+            "gatepost_deliveries", "Deliveries of events, by what became of them.", "lane", "result"
+        )
         metrics.counter("gatepost_limits_refused", "Requests that a limit has refused.", "limit")
         metrics.counter("gatepost_sign_ins", "Sign-ins that were tried.", "method", "result")
         metrics.counter("gatepost_cache", "Questions to what is remembered.", "cache", "result")
@@ -105,6 +110,8 @@ class Measures:
             metrics.level("gatepost_database_connections_in_use", in_use, pool)
             metrics.level("gatepost_database_connections_limit", limit, pool)
         metrics.grown("gatepost_limits_refused", {(name,): n for name, n in parts.limits.refused.items()})
+        for lane, runner in parts.outbox.lanes.items():
+            metrics.grown("gatepost_deliveries", {(lane, word): n for word, n in runner.results.items()})
         caches: Mapping[str, Any] = {"callers": parts.callers, "access_tokens": parts.access_tokens}
         for name, cache in caches.items():
             found: dict[tuple[str, ...], float] = {(name, "hit"): cache.hits, (name, "miss"): cache.misses}
@@ -113,12 +120,14 @@ class Measures:
     async def _look_at_the_outbox(self) -> None:
         try:
             async with asyncio.timeout(_LONGEST_LOOK):
-                due, since = await self._parts.outbox.overdue()
+                overdue = await self._parts.outbox.overdue()
         except (DatabaseUnavailable, TimeoutError):
             return  # readiness tells of that; here the last known figures stay
-        lag = (self._parts.clock.now() - since).total_seconds() if since else 0.0
-        self.metrics.level("gatepost_outbox_due", due)
-        self.metrics.level("gatepost_outbox_lag_seconds", lag)
+        now = self._parts.clock.now()
+        for lane, late in overdue.items():
+            lag = (now - late.since).total_seconds() if late.since else 0.0
+            self.metrics.level("gatepost_outbox_due", late.count, lane)
+            self.metrics.level("gatepost_outbox_lag_seconds", lag, lane)
 
 
 def readiness(database: Database, redis_url: str | None) -> Readiness:

@@ -8,6 +8,7 @@ from gatepost.access import Access
 from gatepost.accounts import Accounts, Setup
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
+from gatepost.core.events import SEALED as SEALED_DELIVERIES
 from gatepost.core.events import EventLog
 from gatepost.core.hashing import Hashing
 from gatepost.core.http.addresses import Addresses
@@ -15,7 +16,8 @@ from gatepost.core.idempotency import SEALED as SEALED_ANSWERS
 from gatepost.core.idempotency import expired_answers
 from gatepost.core.limits import Limiter, Limits, LocalLimiter, RedisLimiter
 from gatepost.core.logging import Logger
-from gatepost.core.outbox import settled_deliveries
+from gatepost.core.mail import MailGate, NoTransport, Transport, transport_for
+from gatepost.core.outbox import LanePolicy, expired_deliveries, settled_deliveries
 from gatepost.core.paging import Cursors
 from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
@@ -26,6 +28,7 @@ from gatepost.notices import Notices
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.sessions import Sessions, past_sessions
 from gatepost.settings import Settings
+from gatepost.testing import Testing
 from gatepost.tokens import SEALED as SEALED_KEYS
 from gatepost.tokens import (
     AccessTokens,
@@ -38,7 +41,22 @@ from gatepost.tokens import (
 )
 from gatepost.users import Users
 
-__all__ = ["Parts", "Wiring", "addresses_of", "jobs", "limiter_of", "limits_of", "sealed_columns"]
+__all__ = [
+    "Parts",
+    "Wiring",
+    "addresses_of",
+    "jobs",
+    "lanes_of",
+    "limiter_of",
+    "limits_of",
+    "sealed_columns",
+    "transport_of",
+]
+
+# A mail server that is away for a day gets everything that has not expired by then.
+_MAIL_ATTEMPTS = 84
+_MAILS_AHEAD = 8
+_COMPOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
         past_flows(),
         spent_proofs(),
         expired_answers(),
+        expired_deliveries(),
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
     ]
@@ -77,7 +96,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
 
 def sealed_columns() -> list[SealedColumn]:
     """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
-    return [SEALED_KEYS, *SEALED_ANSWERS]
+    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES]
 
 
 def addresses_of(settings: Settings, log: Logger) -> Addresses:
@@ -103,8 +122,38 @@ def limiter_of(settings: Settings, ring: KeyRing, log: Logger, shifted: ShiftedC
 
 def limits_of(settings: Settings, limiter: Limiter, ring: KeyRing, log: Logger) -> Limits:
     """Return the classes of requests that are limited."""
-    on = settings.rate_limits == "on"
-    return Limits(settings.limits, limiter, ring.derive("limits"), log, on=on)
+    return Limits(
+        settings.limits,
+        limiter,
+        ring.derive("limits"),
+        log,
+        on=settings.rate_limits == "on",
+        mails_per_second=settings.mail.per_second,
+    )
+
+
+def transport_of(settings: Settings, clock: Clock, testing: Testing | None) -> Transport:
+    """Return what carries mail. Where tests read it, nobody else gets any: they must not write to strangers."""
+    if testing is not None:
+        return testing.inbox
+    url = settings.mail_location
+    return NoTransport() if url is None else transport_for(url, settings.mail, settings.mail_sender, clock)
+
+
+def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
+    """Return how deliveries are run. A mail is tried for three days: as long as one that is away may be mended."""
+    mail = settings.mail
+    return [
+        LanePolicy(name="default"),
+        LanePolicy(
+            name="mail",
+            places=mail.concurrency,
+            batch=mail.concurrency * _MAILS_AHEAD,
+            longest_run=mail.timeout + _COMPOSING_SECONDS,
+            most_attempts=_MAIL_ATTEMPTS,
+            gate=MailGate(limits),
+        ),
+    ]
 
 
 class Wiring:

@@ -147,7 +147,7 @@ async def test_the_operators_port_tells_all_and_nothing_else_is_there(
         assert (await read(port, "/health/live"))[0] == 200
         status, headers, body = await read(port, "/metrics")
         assert (status, headers["connection"]) == (200, "close")
-        assert b"gatepost_outbox_due 0.0" in body
+        assert b'gatepost_outbox_due{lane="mail"} 0.0' in body
         assert (await read(port, "/users/me"))[0] == 404
         assert (await read(port, "/metrics", "POST"))[0] == 405
         assert (await client.get("/metrics")).status_code == 404

@@ -127,8 +127,8 @@ async def test_what_is_remembered_what_is_refused_and_what_is_late_is_told(
     assert found['gatepost_cache_total{cache="callers",result="hit"}'] == 2
     assert found['gatepost_cache_total{cache="callers",result="miss"}'] == 1
     assert found['gatepost_limits_refused_total{limit="credentials"}'] == 2
-    assert found["gatepost_outbox_due"] == 1
-    assert found["gatepost_outbox_lag_seconds"] == 90
+    assert found['gatepost_outbox_due{lane="default"}'] == 1
+    assert found['gatepost_outbox_lag_seconds{lane="default"}'] == 90
     assert found['gatepost_database_connections_limit{pool="changes"}'] == 1
     # Asked again, totals stay totals.
     assert (await figures(client))['gatepost_limits_refused_total{limit="credentials"}'] == 2

@@ -8,7 +8,10 @@ import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import update
 
-from gatepost import Gatepost
+from gatepost import Consumer, Gatepost, RecordedEvent, UserRegistered
+from gatepost.core.events import EventLog, Recorder
+from gatepost.core.principal import ClientInfo
+from gatepost.core.secrets import KeyRing
 from gatepost.tokens import SigningKey
 from tests.cli.conftest import Command, Outcome
 from tests.make import PASSWORD, Make
@@ -182,14 +185,32 @@ async def sign_up(client: AsyncClient, key: str, email: str) -> dict[str, Any]:
     return answer.json()
 
 
+async def deliver_later(gatepost: Gatepost) -> None:
+    """Record an event that a consumer gets with something that only it may know."""
+
+    async def run(_event: RecordedEvent) -> None: ...
+
+    log = EventLog([Consumer("mail", {UserRegistered}, run)], KeyRing([SECRET]))
+    recorder = Recorder(log)
+    recorder.record(UserRegistered(subject=None, by="command"), private={"code": "123456"})
+    async with gatepost.database.write() as transaction:
+        await recorder.flush(transaction.execute, gatepost.clock.now(), None, ClientInfo())
+
+
 async def test_reseal_makes_the_previous_secret_key_superfluous(
-    command: Command, client: AsyncClient
+    command: Command, client: AsyncClient, gatepost: Gatepost
 ) -> None:
     await sign_up(client, "one", "ada@example.com")
+    await deliver_later(gatepost)
 
     said = command("keys", "reseal", "--json", **MOVED)
 
-    names = ("signing_keys.private_sealed", "idempotency_keys.asked", "idempotency_keys.answer")
+    names = (
+        "signing_keys.private_sealed",
+        "idempotency_keys.asked",
+        "idempotency_keys.answer",
+        "deliveries.private",
+    )
     assert (said.code, said.json["resealed"]) == (0, dict.fromkeys(names, 1))
     assert said.json["unopened"] == dict.fromkeys(names, 0)
     again = command("keys", "reseal", **MOVED)

@@ -2,97 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from gatepost import Consumer, Event, Gatepost, RecordedEvent, Settings
-from gatepost.core import outbox as outbox_module
+from gatepost import Consumer, Gatepost, Settings
 from gatepost.core.clock import MovableClock
 from gatepost.core.events import Delivery, EventLog
 from gatepost.core.ids import new_id
-from gatepost.core.outbox import DONE, DUE, FAILED, LEASE, MOST_ATTEMPTS, Outbox, delay_after
-from tests.conftest import make_settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing(Event):
-    type: ClassVar[str] = "thing.happened"
-    number: int
-    other: UUID | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unheard(Event):
-    type: ClassVar[str] = "nobody.listens"
-
-
-class Log:
-    """A consumer that remembers, and fails where it is told to."""
-
-    def __init__(self) -> None:
-        self.got: list[RecordedEvent] = []
-        self.poison: set[int] = set()
-        self.stuck: set[int] = set()
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    async def run(self, event: RecordedEvent) -> None:
-        await asyncio.sleep(0)
-        self.meanwhile()
-        if event.data["number"] in self.stuck:
-            await asyncio.Event().wait()
-        if event.data["number"] in self.poison:
-            raise RuntimeError("the consumer's own secret words")
-        self.got.append(event)
-
-    @property
-    def numbers(self) -> list[int]:
-        return [event.data["number"] for event in self.got]
-
-
-Start = Callable[[], Awaitable[Gatepost]]
-
-
-@pytest.fixture
-def seen() -> Log:
-    return Log()
-
-
-@pytest.fixture
-async def start(settings: Settings, clock: MovableClock, seen: Log) -> AsyncIterator[Start]:
-    """Start another process's service on the same database, whose worker runs when it is told to."""
-    quiet = make_settings(settings.database_location, settings.data_dir, run_worker=False, log_level="error")
-    async with AsyncExitStack() as stack:
-
-        async def one() -> Gatepost:
-            service = Gatepost(quiet, clock=clock, consumers=[Consumer("log", [Thing], seen.run)])
-            await stack.enter_async_context(service.lifespan())
-            return service
-
-        yield one
-
-
-async def happen(gatepost: Gatepost, *numbers: int) -> None:
-    async with gatepost.work() as work:
-        for number in numbers:
-            work.events.record(Thing(subject=new_id(), number=number))
-
-
-async def deliveries(gatepost: Gatepost) -> list[tuple[str, int, str | None]]:
-    rows = await gatepost.database.reads.rows(
-        select(Delivery.state, Delivery.attempts, Delivery.last_error).order_by(Delivery.id)
-    )
-    return [(row.state, row.attempts, row.last_error) for row in rows]
-
-
-def outbox(gatepost: Gatepost) -> Outbox:
-    return Outbox(gatepost.database, gatepost.events, gatepost.clock, gatepost.log)
+from gatepost.core.outbox import DONE, DUE, FAILED, LanePolicy, delay_after, runner
+from gatepost.core.outbox.lanes import MOST_ATTEMPTS
+from gatepost.core.outbox.settling import Outcome
+from gatepost.core.secrets import KeyRing
+from tests.conftest import SECRET
+from tests.core.listeners import LEASE, Log, Start, Thing, Unheard, deliveries, happen, outbox
 
 
 async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, seen: Log) -> None:
@@ -109,6 +33,23 @@ async def test_an_event_reaches_its_consumer_as_it_was_recorded(start: Start, se
     assert event.data == {"number": 7, "other": str(other)}
     assert event.at == gatepost.clock.now()
     assert await deliveries(gatepost) == [(DONE, 1, None)]
+
+
+async def test_what_only_the_consumer_may_know_is_sealed_until_it_has_it(start: Start, seen: Log) -> None:
+    gatepost = await start()
+    ends = gatepost.clock.now() + timedelta(minutes=15)
+    private = {"to": "ada@example.com", "code": "271828"}
+    async with gatepost.work() as work:
+        work.events.record(Thing(subject=None, number=1), private=private, expires_at=ends)
+    (row,) = await gatepost.database.reads.rows(select(Delivery.id, Delivery.private, Delivery.source))
+    assert b"271828" not in row.private
+    assert b"ada" not in row.private + row.source
+
+    assert await gatepost.worker.drain() == 1
+
+    (event,) = seen.got
+    assert (event.private, event.expires_at, event.delivery) == (private, ends, row.id)
+    assert "271828" not in repr(event)
 
 
 async def test_many_workers_take_each_delivery_once(start: Start, seen: Log) -> None:
@@ -164,7 +105,7 @@ async def test_what_failed_comes_again_later_each_time_and_is_given_up_at_last(
         clock.move(timedelta(hours=1))
 
     assert await gatepost.worker.drain() == 0
-    assert await outbox(gatepost).next_due() is None
+    assert await outbox(gatepost).next_due("default") is None
 
 
 async def test_what_failed_once_succeeds_when_the_fault_is_gone(
@@ -174,7 +115,7 @@ async def test_what_failed_once_succeeds_when_the_fault_is_gone(
     seen.poison = {0}
     await happen(gatepost, 0)
     await gatepost.worker.drain()
-    due = await outbox(gatepost).next_due()
+    due = await outbox(gatepost).next_due("default")
     assert due is not None
     assert timedelta(seconds=1) <= due - clock.now() <= timedelta(seconds=2)
 
@@ -222,7 +163,9 @@ async def test_a_worker_that_comes_back_too_late_does_not_settle_for_another(
     await quick.worker.drain()
     before = await deliveries(slow)
 
-    await outbox(slow)._settle(claim, state=DONE)
+    late = outbox(slow).settling
+    late.add(Outcome(claim, DONE))
+    await late.written()
 
     assert await deliveries(slow) == before == [(DUE, 2, "RuntimeError")]
 
@@ -231,27 +174,32 @@ async def test_none_begins_that_could_outlast_its_lease(start: Start, seen: Log,
     slow, quick = await start(), await start()
     await happen(slow, 1, 2, 3, 4)
     seen.meanwhile = lambda: clock.move(LEASE / 2)
+    lane = outbox(slow).lanes["default"]
 
-    assert await outbox(slow).run_due() == 4
-    assert len(seen.got) == 2
+    claimed = [await lane.top_up()]
+    for _ in range(2):
+        await lane.one_ended()
+        claimed.append(await lane.top_up())
+    await lane.written()
     seen.meanwhile = lambda: None
 
+    assert (claimed[0], len(seen.got)) == (4, 2)
     # The others are anybody's at once, and what did not run was no attempt.
+    await lane.stop()
     assert await quick.worker.drain() == 2
     assert sorted(seen.numbers) == [1, 2, 3, 4]
     assert await deliveries(slow) == [(DONE, 1, None)] * 4
 
 
-async def test_a_consumer_that_never_returns_stops_none_behind_it(
-    start: Start, seen: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox_module, "_LONGEST_RUN", 0.05)
+async def test_a_consumer_that_never_returns_stops_none_behind_it(start: Start, seen: Log) -> None:
     gatepost = await start()
     seen.stuck = {0}
     await happen(gatepost, 0, 1, 2)
 
     async with asyncio.timeout(30):
-        assert await gatepost.worker.drain() == 3
+        assert (
+            await outbox(gatepost, LanePolicy(name="default", longest_run=0.05)).lanes["default"].drain() == 3
+        )
 
     assert sorted(seen.numbers) == [1, 2]
     assert (await deliveries(gatepost))[0] == (DUE, 1, "TimeoutError")
@@ -286,7 +234,10 @@ async def test_what_was_tried_before_waits_for_what_was_not(
     assert seen.numbers[-1] == 1
 
 
-async def test_a_worker_that_is_ended_leaves_its_deliveries_as_they_were(start: Start, seen: Log) -> None:
+async def test_a_worker_that_is_ended_leaves_its_deliveries_as_they_were(
+    start: Start, seen: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_LAST_RUN", 0.01)
     gatepost, other = await start(), await start()
     begun = asyncio.Event()
     seen.meanwhile, seen.stuck = begun.set, {0, 1}
@@ -336,6 +287,11 @@ async def test_no_consumer_and_no_event_cost_no_statement(gatepost: Gatepost) ->
     assert await gatepost.worker.drain() == 0
 
 
+def test_there_is_no_lane_of_another_name(seen: Log) -> None:
+    with pytest.raises(ValueError, match="no lane"):
+        Consumer("log", [Thing], seen.run, "fast")  # ty: ignore[invalid-argument-type]
+
+
 def test_two_consumers_of_one_name_are_refused(seen: Log) -> None:
     with pytest.raises(ValueError, match="same name"):
-        EventLog([Consumer("log", [Thing], seen.run), Consumer("log", [], seen.run)])
+        EventLog([Consumer("log", [Thing], seen.run), Consumer("log", [], seen.run)], KeyRing([SECRET]))

@@ -23,7 +23,7 @@ from gatepost.core.events import Delivery
 from gatepost.core.idempotency import IdempotencyKey
 from gatepost.core.ids import new_id
 from gatepost.core.logging import make_logger
-from gatepost.core.outbox import LEASE
+from gatepost.core.outbox import LanePolicy
 from tests.make import PASSWORD
 from tests.processes import environment
 
@@ -218,7 +218,7 @@ async def test_f35_what_a_worker_held_when_it_was_killed_another_delivers(
     assert await asyncio.wait_for(process.wait(), TIMEOUT) == -signal.SIGKILL
 
     assert await gatepost.worker.drain() == 0
-    clock.move(timedelta(seconds=TIMEOUT) + LEASE)
+    clock.move(timedelta(seconds=TIMEOUT) + LanePolicy(name="default").lease)
     assert await gatepost.worker.drain() == 1
     (delivery,) = await gatepost.database.reads.rows(select(Delivery.state, Delivery.attempts))
     assert (len(got), *delivery) == (1, "done", 2)

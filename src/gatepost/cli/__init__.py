@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.cli import db, doctor, keys, serve, settings, users
+from gatepost.cli import db, doctor, keys, mail, outbox, serve, settings, users
 from gatepost.cli.context import reason, warn
 from gatepost.core.errors import DomainError, Stopped
 
@@ -47,6 +47,8 @@ cli.command("doctor")(doctor.doctor)
 cli.add_typer(db.commands, name="db")
 cli.add_typer(users.commands, name="users")
 cli.add_typer(keys.commands, name="keys")
+cli.add_typer(mail.commands, name="mail")
+cli.add_typer(outbox.commands, name="outbox")
 cli.add_typer(settings.commands, name="settings")
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gatepost.cli.check import Check, Level
 from gatepost.cli.context import DatabaseUrl, DataDir, Json, emit, load_settings, printable, reason
 from gatepost.core.errors import DomainError, Stopped
 
@@ -21,24 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "check_clock", "doctor", "examine"]
 
-Level = Literal["ok", "warning", "danger"]
-
 _OPEN_TO_ALL = {"0.0.0.0", "::"}  # noqa: S104  the addresses that we warn of
 _SANE_YEARS = range(2026, 2100)
 _DRIFT_NOTICED = 2.0
 _DRIFT_DANGEROUS = 30.0
 # A rotation comes a minute late, and a service that was stopped comes back.
 _LATE = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at: how it is, in a sentence, and what mends it."""
-
-    name: str
-    level: Level
-    says: str
-    mend: str | None = None
 
 
 def doctor(database_url: DatabaseUrl = None, data_dir: DataDir = None, as_json: Json = False) -> None:
@@ -64,12 +53,15 @@ async def _all(settings: "Settings") -> list[Check]:
 
 async def examine(settings: "Settings", clock: "Clock") -> AsyncIterator[Check]:
     """Yield every check that makes sense for these settings."""
+    from gatepost.cli.doctor_mail import mail_checks
     from gatepost.core.database import Database
     from gatepost.settings import require_extras
 
     for look in (_settings, _secret_key, _data_dir, _network, _proxies, _limits, _test_api):
         for check in look(settings):
             yield check
+    for check in await mail_checks(settings, clock):
+        yield check
     try:
         require_extras(settings)
         database = Database(settings.database_location, settings.database)

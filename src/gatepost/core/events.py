@@ -1,20 +1,41 @@
 """What happened, written in the transaction in which it happened: audit log and outbox in one."""
 
 import dataclasses
+import hmac
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from sqlalchemy import Executable, ForeignKey, Index, String, insert
+from sqlalchemy import Executable, ForeignKey, Index, LargeBinary, String, insert, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.core.ids import new_id
-from gatepost.core.models import Base
+from gatepost.core.models import Base, SealedBytes
 from gatepost.core.principal import ClientInfo
+from gatepost.core.sealed import SealedColumn
+from gatepost.core.secrets import KeyRing
 
-__all__ = ["Consumer", "Delivery", "Event", "EventLog", "EventRow", "RecordedEvent", "Recorder"]
+__all__ = [
+    "LANES",
+    "SEALED",
+    "Consumer",
+    "Delivery",
+    "Event",
+    "EventLog",
+    "EventRow",
+    "Lane",
+    "RecordedEvent",
+    "Recorder",
+]
+
+Lane = Literal["default", "mail"]
+"""Deliveries of one lane wait for no other's: a mail server that is slow must not hold up what else listens."""
+
+LANES: tuple[Lane, ...] = ("default", "mail")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +87,24 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]]
 
 
+_SOURCE_BYTES = 8
+_IS_DUE = text("state = 'due'")
+_EXPIRES = text("expires_at IS NOT NULL")
+
+
 class Delivery(Base):
-    """One event on its way to one consumer; leased by the worker that holds it."""
+    """One event on its way to one consumer; leased by the worker that holds it.
+
+    `private` is what only the consumer may know: links, codes, the recipient. `source` stands for whom it is for, so
+    that nobody's many deliveries hold up another's; it is a keyed digest. Both are erased when the delivery is settled.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_state_due_at", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_deliveries_state_due_at", "state", "due_at"),
+        Index("ix_deliveries_due", "lane", "due_at", postgresql_where=_IS_DUE, sqlite_where=_IS_DUE),
+        Index("ix_deliveries_expires_at", "expires_at", postgresql_where=_EXPIRES, sqlite_where=_EXPIRES),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(ForeignKey("events.id"))
@@ -79,11 +113,28 @@ class Delivery(Base):
     due_at: Mapped[datetime]
     attempts: Mapped[int]
     last_error: Mapped[str | None] = mapped_column(String(500))
+    # The version before knows no lanes, and may still record events.
+    lane: Mapped[str] = mapped_column(String(20), server_default="default")
+    private: Mapped[bytes | None] = mapped_column(SealedBytes)
+    source: Mapped[bytes | None] = mapped_column(LargeBinary(_SOURCE_BYTES))
+    expires_at: Mapped[datetime | None]
+
+
+def _sealed_for(delivery: UUID) -> str:
+    return f"deliveries.private:{delivery}"
+
+
+SEALED = SealedColumn(Delivery.private, Delivery.id, _sealed_for)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """An event as a consumer gets it. `id` is the idempotency key: delivery is at least once."""
+    """An event as a consumer gets it. Delivery is at least once: `id` tells a repeat from a second event.
+
+    `delivery` is the same in every try of one delivery to one consumer. `private` is what the consumer alone may
+    know; it is in no log. Past `expires_at` the event is not delivered.
+    """
 
     id: UUID
     type: str
@@ -91,35 +142,88 @@ class RecordedEvent:
     subject: UUID | None
     actor: UUID | None
     data: Mapping[str, Any]
+    delivery: UUID
+    private: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """Someone who wants to know: a stable name, the event classes, and what to run for each."""
+    """Someone who wants to know: a stable name, the event classes, what to run for each, and in which lane."""
 
     name: str
     events: frozenset[type[Event]]
     run: Callable[[RecordedEvent], Awaitable[None]]
+    lane: Lane = "default"
 
     def __init__(
-        self, name: str, events: Iterable[type[Event]], run: Callable[[RecordedEvent], Awaitable[None]]
+        self,
+        name: str,
+        events: Iterable[type[Event]],
+        run: Callable[[RecordedEvent], Awaitable[None]],
+        lane: Lane = "default",
     ) -> None:
+        if lane not in LANES:
+            raise ValueError(f"no lane {lane!r}")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "events", frozenset(events))
         object.__setattr__(self, "run", run)
+        object.__setattr__(self, "lane", lane)
 
 
 class EventLog:
-    """Knows who listens to what; makes the recorder of a unit of work."""
+    """Knows who listens to what; makes the deliveries of an event, and opens what is sealed in them."""
 
-    def __init__(self, consumers: Sequence[Consumer] = ()) -> None:
+    def __init__(self, consumers: Sequence[Consumer], ring: KeyRing) -> None:
         self.consumers = {consumer.name: consumer for consumer in consumers}
         if len(self.consumers) != len(consumers):
             raise ValueError("two consumers bear the same name")
+        self._ring = ring
+        self._sources = ring.derive("sources of deliveries")
 
-    def listeners(self, event: Event) -> list[str]:
-        """Return the names of the consumers of this event."""
-        return [name for name, consumer in self.consumers.items() if type(event) in consumer.events]
+    def listeners(self, event: Event) -> list[Consumer]:
+        """Return the consumers of this event."""
+        return [consumer for consumer in self.consumers.values() if type(event) in consumer.events]
+
+    def deliveries(self, noted: "_Noted", now: datetime) -> list[dict[str, Any]]:
+        """Return a row for each consumer that listens."""
+        source = self._source(noted)
+        return [self._delivery(noted, consumer, source, now) for consumer in self.listeners(noted.event)]
+
+    def open(self, delivery: UUID, sealed: bytes) -> Mapping[str, Any]:
+        """Return what was sealed in a delivery. Raises Unsealable."""
+        return json.loads(self._ring.open(sealed, _sealed_for(delivery)))
+
+    def _delivery(self, noted: "_Noted", consumer: Consumer, source: bytes, now: datetime) -> dict[str, Any]:
+        delivery = new_id()
+        content = json.dumps(dict(noted.private)).encode() if noted.private else None
+        return {
+            "id": delivery,
+            "event_id": noted.id,
+            "consumer": consumer.name,
+            "state": "due",
+            "due_at": now,
+            "attempts": 0,
+            "last_error": None,
+            "lane": consumer.lane,
+            "private": None if content is None else self._ring.seal(content, _sealed_for(delivery)),
+            "source": source,
+            "expires_at": noted.expires_at,
+        }
+
+    def _source(self, noted: "_Noted") -> bytes:
+        whom = noted.private.get("to") or noted.event.subject or noted.id
+        return hmac.digest(self._sources, str(whom).casefold().encode(), "sha256")[:_SOURCE_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """An event that happened if the unit of work commits."""
+
+    id: UUID
+    event: Event
+    private: Mapping[str, Any]
+    expires_at: datetime | None
 
 
 _INSERT_EVENTS = insert(EventRow.__table__)  # ty: ignore[invalid-argument-type]
@@ -134,54 +238,47 @@ class Recorder:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._pending: list[tuple[UUID, Event]] = []
+        self._pending: list[_Noted] = []
         self.delivered = False
         self.outdated: set[str] = set()
         self.written: Sequence[Event] = ()
 
-    def record(self, event: Event) -> UUID:
-        """Remember that this happened, if the unit of work commits; return the event's id."""
-        event_id = new_id()
-        self._pending.append((event_id, event))
-        return event_id
+    def record(
+        self, event: Event, *, private: Mapping[str, Any] | None = None, expires_at: datetime | None = None
+    ) -> UUID:
+        """Remember that this happened, if the unit of work commits; return the event's id.
+
+        `private` (fit for JSON) goes to the consumers alone, sealed until they have it: no part of the log. Nobody is
+        told of the event after `expires_at`.
+        """
+        noted = _Noted(new_id(), event, private or _NOTHING, expires_at)
+        self._pending.append(noted)
+        return noted.id
 
     async def flush(self, execute: Execute, now: datetime, actor: UUID | None, client: ClientInfo) -> None:
         """Write what was recorded, and a delivery for each consumer that listens."""
         events: list[dict[str, Any]] = []
         deliveries: list[dict[str, Any]] = []
-        for event_id, event in self._pending:
+        for noted in self._pending:
             row = {
-                "id": event_id,
-                "type": event.type,
+                "id": noted.id,
+                "type": noted.event.type,
                 "at": now,
-                "subject": event.subject,
+                "subject": noted.event.subject,
                 "actor": actor,
                 "address": client.address,
                 "user_agent": (client.user_agent or "")[:256] or None,
                 "request_id": client.request_id,
-                "data": event.data(),
+                "data": noted.event.data(),
             }
             events.append(row)
-            deliveries += [_delivery(row["id"], name, now) for name in self._log.listeners(event)]
-        outdated = {topic for _, event in self._pending if (topic := event.outdates()) is not None}
-        written = [event for _, event in self._pending]
+            deliveries += self._log.deliveries(noted, now)
+        written = [noted.event for noted in self._pending]
         self._pending.clear()
         if events:
             await execute(_INSERT_EVENTS, events)
         if deliveries:
             await execute(_INSERT_DELIVERIES, deliveries)
             self.delivered = True
-        self.outdated |= outdated
+        self.outdated |= {topic for event in written if (topic := event.outdates()) is not None}
         self.written = written
-
-
-def _delivery(event_id: UUID, consumer: str, now: datetime) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "event_id": event_id,
-        "consumer": consumer,
-        "state": "due",
-        "due_at": now,
-        "attempts": 0,
-        "last_error": None,
-    }

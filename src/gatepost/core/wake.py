@@ -8,17 +8,35 @@ from typing import Any
 from gatepost.core.logging import Logger
 from gatepost.core.redis import connect
 
-__all__ = ["Wake"]
+__all__ = ["Bell", "Wake"]
 
 CHANNEL = "gatepost:outbox"
 _RECONNECT_SECONDS = 2.0
+
+
+class Bell:
+    """What one waits for who is to be woken. Rung while nobody waits, it is heard by the next wait."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when rung, at the latest after `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
 
 
 class Wake:
     """Wakes the worker of this process and, through Redis, those of all others."""
 
     def __init__(self, redis_url: str | None, log: Logger) -> None:
-        self._event = asyncio.Event()
+        self._bells: list[Bell] = []
         self._url = redis_url
         self._log = log
         self._redis: Any = None
@@ -26,18 +44,21 @@ class Wake:
 
     def now(self) -> None:
         """Wake the workers. Never waits and never fails."""
-        self._event.set()
+        self._ring()
         if self._redis is not None:
             task = asyncio.get_running_loop().create_task(self._tell())
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    async def wait(self, seconds: float) -> None:
-        """Return when woken, at the latest after `seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        self._event.clear()
+    def bell(self) -> Bell:
+        """Return what is rung from now on. Each who waits has one of their own: nobody takes another's call."""
+        bell = Bell()
+        self._bells.append(bell)
+        return bell
+
+    def _ring(self) -> None:
+        for bell in self._bells:
+            bell.ring()
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[None]:
@@ -70,7 +91,7 @@ class Wake:
                     await messages.subscribe(CHANNEL)
                     async for message in messages.listen():
                         if message["type"] == "message":
-                            self._event.set()
+                            self._ring()
             except Exception as error:  # noqa: BLE001  Redis gone: try again until it is back
                 self._log.warning("wake.disconnected", error=type(error).__name__)
                 await asyncio.sleep(_RECONNECT_SECONDS)

@@ -10,11 +10,13 @@ from pydantic_settings import NoDecode
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gatepost.core.mail import parse_mail_url
 from gatepost.core.proxies import hops_or_networks
 
 __all__ = [
     "DatabaseUrl",
     "HostNames",
+    "MailUrl",
     "Origins",
     "PublicUrl",
     "RedisUrl",
@@ -71,6 +73,12 @@ def _a_redis(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _a_mail_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        parse_mail_url(value.get_secret_value())
+    return value
+
+
 def _origins(value: list[str]) -> list[str]:
     """Return origins as browsers write them (RFC 6454, section 6.2)."""
     if any("*" in origin for origin in value):
@@ -105,4 +113,5 @@ HostNames = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidat
 TrustedProxies = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_proxies)]
 PublicUrl = Annotated[str | None, AfterValidator(_an_origin)]
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_a_database_we_know)]
+MailUrl = Annotated[SecretStr | None, AfterValidator(_a_mail_url)]
 RedisUrl = Annotated[SecretStr | None, AfterValidator(_a_redis)]

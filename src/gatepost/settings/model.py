@@ -22,6 +22,7 @@ from gatepost.core.hashing import HashingOptions
 from gatepost.core.http.cookies import SameSite
 from gatepost.core.limits import LimitOptions
 from gatepost.core.logging import LogFormat
+from gatepost.core.mail import MailOptions
 from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
 from gatepost.notices import BrandOptions, NoticeOptions
@@ -30,6 +31,7 @@ from gatepost.sessions import SessionOptions
 from gatepost.settings.fields import (
     DatabaseUrl,
     HostNames,
+    MailUrl,
     Origins,
     PublicUrl,
     RedisUrl,
@@ -88,6 +90,12 @@ class Settings(BaseSettings):
         description="Redis, through which processes count rate limits together, tell each other which cached callers "
         "to forget and wake each other's outbox workers; if not set each counts for itself, caches no caller on "
         "PostgreSQL, and polls.",
+    )
+    mail_url: MailUrl = Field(
+        None,
+        description="Where mail goes: `smtp://user:password@host:587` (encrypted by STARTTLS; `?starttls=never` only "
+        "on a network that is yours, `?cafile=` for an authority of your own), `smtps://host:465`, `file:///directory` "
+        "for `.eml` files, `console:`, `memory:`. If not set: the console in development, nowhere in production.",
     )
     public_url: PublicUrl = Field(
         None,
@@ -180,6 +188,7 @@ class Settings(BaseSettings):
     database: DatabaseOptions = Field(default_factory=DatabaseOptions)
     hashing: HashingOptions = Field(default_factory=HashingOptions)
     limits: LimitOptions = Field(default_factory=LimitOptions)
+    mail: MailOptions = Field(default_factory=MailOptions)
     passwords: PasswordOptions = Field(default_factory=PasswordOptions)
     sessions: SessionOptions = Field(default_factory=SessionOptions)
     tokens: TokenOptions = Field(default_factory=TokenOptions)
@@ -205,6 +214,19 @@ class Settings(BaseSettings):
         """The public URL, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def mail_location(self) -> str | None:
+        """The mail's URL; in development the console if none is set, elsewhere none."""
+        if self.mail_url is not None:
+            return self.mail_url.get_secret_value()
+        return {"development": "console:", "test": "memory:"}.get(self.environment)
+
+    @property
+    def mail_sender(self) -> str:
+        """From whom mail comes: name and address."""
+        host = urlsplit(self.issuer).hostname or ""
+        return self.mail.sender or f"no-reply@{host if host and ':' not in host else 'localhost'}"
 
     @property
     def database_location(self) -> str:

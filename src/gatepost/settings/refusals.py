@@ -13,6 +13,7 @@ from gatepost.settings.model import MAKE_KEY, Settings
 __all__ = ["Refusal", "must_run", "refusals", "require_extras"]
 
 
+_SHOWN = {"console:", "memory:"}
 _USER = re.compile(r"[^:]+://([^:@/]*):([^@/]*)@")  # a parser would raise for what the driver may take
 _DEFAULTS = {"admin", "change-me", "changeme", "changethis", "default", "example", "gatepost", "pass"}
 _DEFAULTS |= {"password", "postgres", "redis", "root", "secret", "test", "123456", "12345678"}
@@ -50,6 +51,9 @@ def refusals(settings: Settings) -> list[Refusal]:
         found.append(Refusal("GATEPOST_DEBUG is on.", "export GATEPOST_DEBUG=false"))
     if settings.rate_limits == "off":
         found.append(Refusal("GATEPOST_RATE_LIMITS is off.", "export GATEPOST_RATE_LIMITS=on"))
+    if settings.mail_location in _SHOWN:
+        reason = f"GATEPOST_MAIL_URL is {settings.mail_location} and sends nothing, but shows links that let people in."
+        found.append(Refusal(reason, "export GATEPOST_MAIL_URL=smtp://user:password@mail.example.com:587"))
     found += _default_passwords(settings)
     found += _everybodys_proxies(settings)
     return found
@@ -69,6 +73,7 @@ def _default_passwords(settings: Settings) -> list[Refusal]:
     for name, value in (
         ("GATEPOST_DATABASE_URL", settings.database_url),
         ("GATEPOST_REDIS_URL", settings.redis_url),
+        ("GATEPOST_MAIL_URL", settings.mail_url),
     ):
         found_in = _USER.match(value.get_secret_value() if value else "")
         user, password = (unquote(part).casefold() for part in found_in.groups()) if found_in else ("", "")

@@ -55,6 +55,13 @@ class Inbox:
             await transaction.execute(insert(MailRow).values(row))
         return row["id"]
 
+    async def send(self, mail: Mail) -> None:
+        """Keep a message, in the place of a transport."""
+        await self.put(mail)
+
+    async def close(self) -> None:
+        """Hold nothing open."""
+
     async def list(self, to: str | None = None, after: UUID | None = None) -> Sequence[Any]:
         """Return the mail to an address in any spelling, or to all: the newest first, at most a hundred."""
         recipient = None if to is None else _canonical(to)

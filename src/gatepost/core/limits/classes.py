@@ -11,6 +11,8 @@
 | `delay`       | the same                                       | account, failures in a row     |
 | `sign_up`     | sign-up                                        | address                        |
 | `recipient`   | sign-up                                        | e-mail address                 |
+| `mail`        | the worker, before it sends one                | recipient and kind             |
+| `mails`       | the same                                       | nothing: all go through it     |
 
 No key holds a path: routes charge a class, so that no spelling of a path is a key of its own.
 """
@@ -29,6 +31,7 @@ from gatepost.core.principal import ClientInfo
 __all__ = ["Attempt", "LimitExceeded", "Limits"]
 
 MINUTE = 60.0
+HOUR = 3600.0
 # How many clients are taken to stand behind a proxy that no setting names: they share one bucket.
 CLIENTS_OF_A_PROXY = 20
 
@@ -71,6 +74,7 @@ class Limits:
         log: Logger,
         *,
         on: bool = True,
+        mails_per_second: int = 25,
     ) -> None:
         self.on = on
         self.refused: Counter[str] = Counter()
@@ -83,6 +87,8 @@ class Limits:
         self._credentials = _of_addresses("credentials", options.credentials)
         self._sign_up = _of_addresses("sign_up", options.sign_up)
         self._account = Limit("account", options.account, MINUTE)
+        self._mail = Limit("mail", options.mail, HOUR)
+        self._mails = Limit("mails", mails_per_second, 1.0)
         longest = options.longest_delay.total_seconds()
         self._delay = Backoff("delay", self._account, options.free_failures, longest)
         self._recipient = Limit("recipient", options.recipient, MINUTE)
@@ -124,6 +130,18 @@ class Limits:
             if refusal is None:
                 return self._attempt(key)
         raise self._refusal(refusal)
+
+    async def mail(self, recipient_and_kind: str) -> bool:
+        """Charge a mail; tell whether it may be sent. Nobody waits for it, so nobody is told otherwise."""
+        refusal = await self._first_refusal([Demand(self._mail, self._digest(recipient_and_kind))])
+        if refusal is not None:
+            self._count(refusal)
+        return refusal is None
+
+    async def seconds_to_next_mail(self) -> float:
+        """Charge the next mail of all and return 0, or return how long to wait. Holds when limits are off, too."""
+        (verdict,) = await self._limiter.admit([Demand(self._mails, "")])
+        return 0.0 if verdict.admitted else verdict.retry_after
 
     async def close(self) -> None:
         """Give back what the limiter holds open."""

@@ -31,6 +31,12 @@ class LimitOptions(BaseModel):
     account: int = Field(10, ge=1, le=1_000_000, description="Passwords tried a minute per account.")
     sign_up: int = Field(10, ge=1, le=1_000_000, description="Sign-ups a minute per address.")
     recipient: int = Field(5, ge=1, le=1_000_000, description="Sign-ups a minute for one e-mail address.")
+    mail: int = Field(
+        20,
+        ge=1,
+        le=1_000_000,
+        description="Mails of one kind an hour to one address; what exceeds is not sent, and nobody is told.",
+    )
     free_failures: int = Field(
         10,
         ge=1,

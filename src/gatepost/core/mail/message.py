@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+__all__ = ["Mail"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
