@@ -81,6 +81,8 @@ def make_settings(database_url: str, data_dir: Path, **changed: Any) -> Settings
         "hashing": {"memory_kib": 64, "iterations": 1},
         # Counting is for tests that ask for it; production refuses to run without.
         "rate_limits": "on" if changed.get("environment") == "production" else "off",
+        # Each sign-in would be looked at; for tests of notices alone.
+        "notices": {"muted": ["new_device", "sessions_ended_by_reuse"]},
     }
     return Settings(_env_file=None, **{**values, **changed})
 

@@ -79,6 +79,7 @@ def environment(directory: Path, settings: Mapping[str, str] | None = None) -> d
         "GATEPOST_RATE_LIMITS": "on"
         if (settings or {}).get("GATEPOST_ENVIRONMENT") == "production"
         else "off",
+        "GATEPOST_NOTICES__MUTED": "new_device,sessions_ended_by_reuse",
         "PYTHONUNBUFFERED": "1",
         "NO_COLOR": "1",
         "COLUMNS": "120",

@@ -64,6 +64,7 @@ from gatepost.wiring import (
     Parts,
     Wiring,
     addresses_of,
+    correspondence,
     jobs,
     lanes_of,
     limiter_of,
@@ -105,7 +106,9 @@ class Gatepost:
         self.database = Database(settings.database_location, settings.database)
         self.testing = Testing(shifted, self.database, self._clock_moved) if shifted else None
         self.hashing = Hashing(settings.hashing)
-        self.events = EventLog(consumers, ring)
+        self.mail = mail or transport_of(settings, self.clock, self.testing)
+        told = correspondence(settings, self.database, self.clock, self.mail)
+        self.events = EventLog([*consumers, *told], ring)
         self.keys = KeyStore(self.database.reads, ring, settings.tokens, self.clock, self.run)
         self.sealed = Sealed(self.database, ring, sealed_columns())
         self.access_tokens = AccessTokens(self.keys, settings.tokens, settings.issuer, self.clock)
@@ -134,7 +137,6 @@ class Gatepost:
         lifetime = timedelta(seconds=settings.idempotency_seconds)
         self.idempotency = Idempotency(self.database, ring, self.clock, lifetime)
         self.schedule = Schedule(self.database, jobs(settings, ring, self.run), self.clock, self.log)
-        self.mail = mail or transport_of(settings, self.clock, self.testing)
         self.outbox = Outbox(
             self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
         )

@@ -9,7 +9,7 @@ from gatepost.accounts import Accounts, Setup
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
 from gatepost.core.events import SEALED as SEALED_DELIVERIES
-from gatepost.core.events import EventLog
+from gatepost.core.events import Consumer, EventLog
 from gatepost.core.hashing import Hashing
 from gatepost.core.http.addresses import Addresses
 from gatepost.core.idempotency import SEALED as SEALED_ANSWERS
@@ -24,7 +24,7 @@ from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.login import Flows, KnownNetworks, Login, past_flows
-from gatepost.notices import Notices
+from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.sessions import Sessions, past_sessions
 from gatepost.settings import Settings
@@ -45,6 +45,7 @@ __all__ = [
     "Parts",
     "Wiring",
     "addresses_of",
+    "correspondence",
     "jobs",
     "lanes_of",
     "limiter_of",
@@ -138,6 +139,22 @@ def transport_of(settings: Settings, clock: Clock, testing: Testing | None) -> T
         return testing.inbox
     url = settings.mail_location
     return NoTransport() if url is None else transport_for(url, settings.mail, settings.mail_sender, clock)
+
+
+def correspondence(
+    settings: Settings, database: Database, clock: Clock, transport: Transport
+) -> list[Consumer]:
+    """Return what tells people by mail what concerns them. Raises Stopped for a template that cannot be rendered.
+
+    Nothing where nothing carries mail: what nobody takes would wait, and be given up.
+    """
+    if isinstance(transport, NoTransport):
+        return []
+    renderer = Renderer(settings.brand, settings.notices)
+    if settings.notices.is_changed:
+        must_render(renderer)
+    writer = Correspondent(database.reads, renderer, transport.send, clock, settings.notices)
+    return [Consumer("notices", writer.events, writer.run, lane="mail")]
 
 
 def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:

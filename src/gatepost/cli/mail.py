@@ -1,10 +1,11 @@
-"""`gatepost mail`: whether mail gets out."""
+"""`gatepost mail`: whether mail gets out, and what it looks like."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatepost.cli.context import DatabaseUrl, DataDir, Json, emit, load_settings, run, warn
+from gatepost.cli.mail_preview import preview
 
 if TYPE_CHECKING:
     from gatepost.core.mail import Mail
@@ -14,10 +15,7 @@ __all__ = ["commands"]
 
 commands = typer.Typer(help="The mail that this service sends.", no_args_is_help=True)
 
-
-@commands.callback()
-def group() -> None:
-    """Keep `test` a command of its own, though it is the only one."""
+commands.command("preview")(preview)
 
 
 @commands.command("test")

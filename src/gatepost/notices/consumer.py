@@ -54,8 +54,8 @@ class Correspondent:
 
     @property
     def events(self) -> Sequence[type[Event]]:
-        """The events to listen to."""
-        return [occasion.event for occasion in OCCASIONS.values()]
+        """The events to listen to: those of what is sent to nobody are not even carried here."""
+        return [each.event for each in OCCASIONS.values() if each.letter not in self._muted]
 
     async def run(self, event: Happening) -> None:
         """Send what tells of the event, if anything does. Raises what the transport raises, ValueError.

@@ -134,3 +134,8 @@ class NoticeOptions(BaseModel):
     account_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
         None, description="Your page where people look after their account. Security notices lead there."
     )
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the operator has templates or words of their own, which may be wrong."""
+        return self.templates is not None or self.locales is not None

@@ -1,5 +1,6 @@
 """The rules about people's records."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -105,6 +106,7 @@ class Users:
         # Null unlocks, takes a name or a language away; elsewhere it says nothing.
         wanted = {name: value for name, value in given.items() if value is not None or name in _NULLABLE}
         changed = [name for name, value in wanted.items() if getattr(user, name) != value]
+        before = _correspondent(user)
         for name in changed:
             if name != "email_verified":
                 setattr(user, name, wanted[name])
@@ -117,10 +119,10 @@ class Users:
         if changed:
             user.updated_at = self._work.now
             await self._flush()
-            self._record_change(user, changed)
+            self._record_change(user, changed, before)
         return changed
 
-    def _record_change(self, user: User, changed: list[str]) -> None:
+    def _record_change(self, user: User, changed: list[str], before: Mapping[str, Any]) -> None:
         if "is_active" in changed:
             event = UserEnabled if user.is_active else UserDisabled
             self._work.events.record(event(subject=user.id))
@@ -133,7 +135,9 @@ class Users:
             )
         fields = [name for name in changed if name not in {"is_active", "locked_until"}]
         if fields:
-            self._work.events.record(UserChanged(subject=user.id, fields=fields))
+            # Whoever has the address of before is to hear of it.
+            private = before if "email" in fields else None
+            self._work.events.record(UserChanged(subject=user.id, fields=fields), private=private)
 
     async def touch(self, user: User) -> None:
         """Count a change that stands in another table (a password, a role): ETags and locks must see it."""
@@ -144,9 +148,10 @@ class Users:
 
     async def delete(self, user: User) -> None:
         """Erase the person; what hangs on it goes with the row."""
+        before = _correspondent(user)
         await self._work.session.delete(user)
         await self._flush()
-        self._work.events.record(UserDeleted(subject=user.id))
+        self._work.events.record(UserDeleted(subject=user.id), private=before)
 
     async def _flush(self) -> None:
         try:
@@ -157,3 +162,8 @@ class Users:
             raise
         except StaleDataError as error:
             raise StaleVersion from error
+
+
+def _correspondent(user: User) -> Mapping[str, Any]:
+    """Return how to write to the person, for when the row says so no more."""
+    return {"to": user.email, "name": user.name, "locale": user.locale}
