@@ -3,6 +3,7 @@
 import io
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_the_settings_say_where_mail_goes(settings: Settings) -> None:
         # Tests must not write to strangers, whatever else is set.
         ({"test_api": True, "mail_url": "smtp://host"}, Inbox),
     ):
-        values = {**settings.model_dump(exclude_unset=True), **changed}
+        values: dict[str, Any] = {**settings.model_dump(exclude_unset=True), **changed}
         assert type(Gatepost(Settings(_env_file=None, **values)).mail) is kind, changed
 
 
