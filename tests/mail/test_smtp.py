@@ -47,7 +47,7 @@ def plain(server: Sink, **changed: Any) -> SmtpTransport:
 
 
 def mail(to: str = "ada@example.com", **changed: Any) -> Mail:
-    content = {
+    content: dict[str, Any] = {
         "subject": "Your link",
         "text": "Hello\n.\nbye\n",
         "html": "<p>Hello</p>",
