@@ -12,8 +12,10 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-NOTICES = Path(__file__).parent.parent / "src" / "gatepost" / "notices"
-TEMPLATES, LOCALES = NOTICES / "templates", NOTICES / "locales"
+ROOMS = Path(__file__).parent.parent / "src" / "gatepost"
+LOCALES = ROOMS / "notices" / "locales"
+# Where templates lie, and what is put before their names.
+TEMPLATES = ((ROOMS / "notices" / "templates", ""), (ROOMS / "pages" / "templates", "pages/"))
 OPTIONS = {"**": {"newstyle_gettext": "true", "trimmed": "true", "silent": "false"}}
 # A date of making would differ each time.
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +23,11 @@ NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 def extracted() -> Catalog:
     """Return a catalogue of all that the templates say."""
-    found = extract_from_dir(TEMPLATES, [("**", "jinja2.ext.babel_extract")], OPTIONS)
+    found = [
+        (f"{prefix}{file}", *more)
+        for folder, prefix in TEMPLATES
+        for file, *more in extract_from_dir(folder, [("**", "jinja2.ext.babel_extract")], OPTIONS)
+    ]
     catalogue = Catalog(project="Gatepost", charset="utf-8", creation_date=NEVER, revision_date=NEVER)
     # Sorted, so that a catalogue changes where the words do.
     for file, _line, message, comments, context in sorted(found, key=lambda each: (each[0], each[1])):

@@ -42,6 +42,8 @@ from gatepost.core.metrics import Metrics
 from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
 from gatepost.login import routes as login
 from gatepost.notices import routes as notices
+from gatepost.pages import routes as pages
+from gatepost.proofs import MailProofInvalid
 from gatepost.sessions import routes as sessions
 from gatepost.settings import Settings
 from gatepost.testing import FollowClock, Testing
@@ -82,6 +84,7 @@ STATUSES: dict[type[DomainError], int] = {
     ParameterMissing: 400,
     ScopeInvalid: 400,
     FlowInvalid: 400,
+    MailProofInvalid: 400,
     DpopProofInvalid: 400,
     FormInvalid: 400,
     StaleVersion: 412,
@@ -104,6 +107,7 @@ ROUTERS = (
     users.api,
     tokens.api,
     for_services.api,
+    pages.pages,
 )
 
 # Asked by probes, which know an address and no name.

@@ -40,6 +40,7 @@ from gatepost.credentials import Credentials, current_user_of, requirement
 from gatepost.login import flow_handles
 from gatepost.measures import Measured, Measures, readiness
 from gatepost.migrations import HEAD, current_revision, require_current
+from gatepost.pages import Pages
 from gatepost.passwords import Blocklist, PasswordPolicy
 from gatepost.sessions import Sightings
 from gatepost.settings import Settings, ensure_secret_key, make_data_dir
@@ -125,6 +126,7 @@ class Gatepost:
         sender_keys = SenderKeys(self.database, self.clock)
         self.credentials = Credentials(self.authentication, self.cookies, sender_keys, settings.issuer)
         self.sightings = Sightings(self.work, self.clock, self.log)
+        self.pages = Pages(settings.brand, settings.notices)
         self.metadata = Metadata(settings.issuer)
         self.revoked = RevokedSessions(self.database.reads, self.keys, settings.issuer, self.clock)
         self.bus.add(self.callers)
@@ -157,25 +159,27 @@ class Gatepost:
         """Whether it was told to stop: not ready any more, and serving what still comes."""
         follow = self.testing.clock.follow if self.testing else None
         self.worker = Worker(self.outbox, self.schedule, self.wake, self.clock, self.log, follow)
-        parts = Parts(
-            settings=settings,
-            clock=self.clock,
-            log=self.log,
-            database=self.database,
-            events=self.events,
-            ring=ring,
-            hashing=self.hashing,
-            policy=PasswordPolicy(settings.passwords, Blocklist.load(), {"gatepost"}),
-            cursors=Cursors(ring.derive("cursors")),
-            keys=self.keys,
-            access_tokens=self.access_tokens,
-            limits=self.limits,
-            network=self.addresses.network,
-            refresh_handles=refresh_handles(ring),
-            session_cookies=cookies,
-            flow_handles=flow_handles(ring),
+        self._wiring = Wiring(
+            Parts(
+                settings=settings,
+                clock=self.clock,
+                log=self.log,
+                database=self.database,
+                events=self.events,
+                ring=ring,
+                hashing=self.hashing,
+                policy=PasswordPolicy(settings.passwords, Blocklist.load(), {"gatepost"}),
+                cursors=Cursors(ring.derive("cursors")),
+                keys=self.keys,
+                access_tokens=self.access_tokens,
+                limits=self.limits,
+                network=self.addresses.network,
+                refresh_handles=refresh_handles(ring),
+                session_cookies=cookies,
+                flow_handles=flow_handles(ring),
+                mail_code_keys=ring.derive_all("codes by mail"),
+            )
         )
-        self._wiring = Wiring(parts)
         self._app: ASGIApp | None = None
         self._scheme = OAuth2PasswordBearer(tokenUrl="users/token", auto_error=False)
         self.current_user = current_user_of(self.authenticate, self._scheme)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost.access import Access
-from gatepost.accounts import Accounts, Setup
+from gatepost.accounts import Accounts, Recovery, Setup, Verification
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
 from gatepost.core.events import SEALED as SEALED_DELIVERIES
@@ -23,9 +23,10 @@ from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
-from gatepost.login import Flows, KnownNetworks, Login, past_flows
+from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
+from gatepost.proofs import MailProofs, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
 from gatepost.settings import Settings
 from gatepost.testing import Testing
@@ -80,6 +81,7 @@ class Parts:
     refresh_handles: BoundTokens
     session_cookies: BoundTokens
     flow_handles: BoundTokens
+    mail_code_keys: list[bytes]
 
 
 def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
@@ -87,6 +89,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
     return [
         *past_sessions(settings.sessions),
         past_flows(),
+        past_mail_proofs(),
         spent_proofs(),
         expired_answers(),
         expired_deliveries(),
@@ -188,6 +191,9 @@ class Wiring:
             Login: self.login,
             Accounts: self.accounts,
             Setup: self.setup,
+            MailProofs: self.mail_proofs,
+            Verification: self.verification,
+            Recovery: self.recovery,
             Notices: self.notices,
         }
 
@@ -232,7 +238,34 @@ class Wiring:
             Flows(work, parts.flow_handles, options.login),
             parts.limits,
             KnownNetworks(work, parts.network, options.limits.known_for, options.sessions),
-            options.login,
+            Conditions(options.login.flow_lifetime, options.accounts.email_verification == "required"),
+        )
+
+    def mail_proofs(self, work: Work) -> MailProofs:
+        parts = self._parts
+        return MailProofs(work, parts.mail_code_keys, parts.settings.issuer, parts.limits)
+
+    def verification(self, work: Work) -> Verification:
+        parts = self._parts
+        return Verification(
+            work,
+            self.users(work),
+            self.tokens(work),
+            self.mail_proofs(work),
+            parts.settings.accounts,
+            parts.limits,
+        )
+
+    def recovery(self, work: Work) -> Recovery:
+        parts = self._parts
+        return Recovery(
+            work,
+            self.users(work),
+            self.passwords(work),
+            self.sessions(work),
+            self.mail_proofs(work),
+            parts.settings.accounts,
+            parts.limits,
         )
 
     def accounts(self, work: Work) -> Accounts:
@@ -243,6 +276,8 @@ class Wiring:
             self.passwords(work),
             self.sessions(work),
             self.tokens(work),
+            self.verification(work),
+            self.mail_proofs(work),
             parts.settings.accounts,
             parts.limits,
         )

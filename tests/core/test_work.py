@@ -1,6 +1,7 @@
 """The unit of work: all of it or nothing, and what a refusal must leave behind."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from gatepost import Gatepost
 from gatepost.accounts import Accounts, NewAccount
 from gatepost.core.errors import Conflict, DomainError
 from gatepost.core.events import EventRow
+from gatepost.proofs import MailProofs, Purpose
 from gatepost.users import EmailTaken, User, Users
 from tests.conftest import open_client
 from tests.make import PASSWORD, Make
@@ -127,8 +129,8 @@ async def wrong_current_password(service: Gatepost, make: Make) -> bool:
 
 
 async def unverified_address(service: Gatepost, make: Make) -> bool:
-    options = service.settings.login.model_copy(update={"require_verified_email": True})
-    strict = Gatepost(service.settings.model_copy(update={"login": options}), clock=service.clock)
+    options = service.settings.accounts.model_copy(update={"email_verification": "required"})
+    strict = Gatepost(service.settings.model_copy(update={"accounts": options}), clock=service.clock)
     person = await make.user()
     async with strict.lifespan(), open_client(strict) as client:
         answer = await Make(strict, client).sign_in(person.email, person.password)
@@ -148,12 +150,29 @@ async def one_wrong_proof_too_many(service: Gatepost, make: Make) -> bool:
     return len(await traces(service, "login.failed")) == 5
 
 
+async def wrong_code(service: Gatepost, make: Make) -> bool:
+    person = await make.user()
+    async with service.work() as work:
+        proofs = service.build(MailProofs, work)
+        asked = await proofs.ask(Purpose.VERIFY_EMAIL, person.email, person.id, timedelta(hours=1))
+    wrong = f"{(int(asked.code) + 1) % 1_000_000:06}"
+    async with open_client(service) as client:
+        for code, status in (*[(wrong, 400)] * 5, (asked.code, 400)):
+            answer = await client.post("/email/verify", json={"email": person.email, "code": code})
+            assert (answer.status_code, answer.json()["code"]) == (status, "mail-proof-invalid")
+    found = await traces(service, "mail_proof.refused")
+    return found == [{"subject": person.id, "purpose": "verify_email"}] * 5 + [
+        {"subject": None, "purpose": "verify_email"}
+    ]
+
+
 KEEPING = {
     "EmailUnverified": unverified_address,
     "FlowInvalid": one_wrong_proof_too_many,
     "InvalidCredentials": wrong_password,
     "RefreshRefused": reused_refresh_token,
     "CurrentPasswordWrong": wrong_current_password,
+    "MailProofInvalid": wrong_code,
 }
 
 

@@ -109,7 +109,7 @@ async def test_where_a_verified_address_is_required_nobody_comes_in_without(
     settings: Settings, clock: MovableClock, way: Way
 ) -> None:
     strict = settings.model_copy(
-        update={"login": settings.login.model_copy(update={"require_verified_email": True})}
+        update={"accounts": settings.accounts.model_copy(update={"email_verification": "required"})}
     )
     service = Gatepost(strict, clock=clock)
     async with service.lifespan(), open_client(service) as client:

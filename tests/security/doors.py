@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from httpx2 import AsyncClient, Response
 
 from gatepost import Gatepost
 from gatepost.accounts import Setup
+from gatepost.proofs import MailProofs, Purpose
 from tests.make import PASSWORD, Make, Person
 
 
@@ -59,6 +61,15 @@ async def by_administrator(hall: Hall, password: Any) -> Tried:
     return Tried(await hall.client.patch(path, json=body, headers=administrator.headers), person.email)
 
 
+async def by_reset(hall: Hall, password: Any) -> Tried:
+    person = await hall.make.user()
+    async with hall.gatepost.work() as work:
+        proofs = hall.gatepost.build(MailProofs, work)
+        asked = await proofs.ask(Purpose.RESET_PASSWORD, person.email, person.id, timedelta(hours=1))
+    body = {"email": person.email, "code": asked.code, "password": password}
+    return Tried(await hall.client.post("/password/reset", json=body), person.email)
+
+
 Door = Callable[[Hall, Any], Awaitable[Tried]]
 
 PASSWORD_DOORS: dict[str, Door] = {
@@ -67,6 +78,7 @@ PASSWORD_DOORS: dict[str, Door] = {
     "own change": by_own_change,
     "own change under one's id": by_own_change_under_id,
     "administrator": by_administrator,
+    "reset by mail": by_reset,
 }
 
 # The operations behind the doors; a test compares them with the OpenAPI document.
@@ -75,6 +87,7 @@ BEHIND_DOORS = {
     ("post", "/setup"),
     ("patch", "/users/me"),
     ("patch", "/users/{user_id}"),
+    ("post", "/password/reset"),
 }
 
 

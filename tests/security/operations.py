@@ -27,6 +27,9 @@ PUBLIC = {
     ("get", "/session"),
     ("post", "/session"),
     ("delete", "/session"),
+    ("post", "/email/verify"),
+    ("post", "/password/forgot"),
+    ("post", "/password/reset"),
 }
 
 # For what is decided before any database is asked.

@@ -1,30 +1,40 @@
-"""Journeys over a whole account: sign up, change, disable, delete, and the first administrator.
+"""Journeys over a whole account: sign up, verify, recover, change, disable, delete, and the first administrator.
 
 Owns the table `installation`. Promises that what must change together does: a new password ends the other
-sessions, a disabled or deleted person has none.
+sessions and whatever was sent by mail before, a disabled or deleted person has no session. Asking for a new
+password tells nobody whether there is an account.
 """
 
 from gatepost.accounts.errors import (
     CurrentPasswordWrong,
+    EmailAlreadyVerified,
     SetupRefused,
     SignUpClosed,
 )
-from gatepost.accounts.events import SetupCompleted
+from gatepost.accounts.events import EmailVerificationAsked, PasswordResetAsked, SetupCompleted
 from gatepost.accounts.models import Installation
-from gatepost.accounts.schemas import ChangeAccount, NewAccount
+from gatepost.accounts.recovery import Recovery
+from gatepost.accounts.schemas import ChangeAccount, NewAccount, PasswordReset
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.setup import Setup
+from gatepost.accounts.verification import Verification
 
 __all__ = [
     "AccountOptions",
     "Accounts",
     "ChangeAccount",
     "CurrentPasswordWrong",
+    "EmailAlreadyVerified",
+    "EmailVerificationAsked",
     "Installation",
     "NewAccount",
+    "PasswordReset",
+    "PasswordResetAsked",
+    "Recovery",
     "Setup",
     "SetupCompleted",
     "SetupRefused",
     "SignUpClosed",
+    "Verification",
 ]

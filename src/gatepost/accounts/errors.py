@@ -1,9 +1,10 @@
 """What can go wrong on a journey over an account."""
 
-from gatepost.core.errors import Forbidden, Invalid
+from gatepost.core.errors import Conflict, Forbidden, Invalid
 
 __all__ = [
     "CurrentPasswordWrong",
+    "EmailAlreadyVerified",
     "FieldNotYours",
     "SetupRefused",
     "SignUpClosed",
@@ -34,6 +35,13 @@ class CurrentPasswordWrong(Invalid):
 
     def __init__(self) -> None:
         super().__init__(field="current_password")
+
+
+class EmailAlreadyVerified(Conflict):
+    """There is nothing left to show: the address is known to be the person's."""
+
+    code = "email-already-verified"
+    sentence = "Your e-mail address is verified already."
 
 
 class FieldNotYours(Forbidden):

@@ -1,11 +1,25 @@
-"""What happens to the installation."""
+"""What happens on the journeys, and to the installation."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gatepost.core.events import Event
 
-__all__ = ["SetupCompleted"]
+__all__ = ["EmailVerificationAsked", "PasswordResetAsked", "SetupCompleted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailVerificationAsked(Event):
+    """A person is asked by mail to show that their address is theirs."""
+
+    type: ClassVar[str] = "email_verification.asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordResetAsked(Event):
+    """Somebody forgot a password; no `subject` where nobody who may sign in has the address that they gave."""
+
+    type: ClassVar[str] = "password_reset.asked"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,15 +5,24 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from gatepost.accounts.schemas import ChangeAccount, FirstAdministrator, NewAccount
+from gatepost.accounts.recovery import Recovery
+from gatepost.accounts.schemas import (
+    ChangeAccount,
+    FirstAdministrator,
+    ForgottenPassword,
+    NewAccount,
+    PasswordReset,
+)
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.setup import Setup
+from gatepost.accounts.verification import Verification
 from gatepost.core.errors import Invalid, Unauthenticated
 from gatepost.core.http.deps import PROTECTED, CallerHere, house, room
 from gatepost.core.http.etags import etag, version_of
 from gatepost.core.http.idempotency import OnceHere
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.proofs import ShownProof
 from gatepost.users import StaleVersion, User, UserOut
 
 __all__ = ["api", "own_profile"]
@@ -21,6 +30,8 @@ __all__ = ["api", "own_profile"]
 api = APIRouter(tags=["users"], route_class=StrictJsonRoute)
 
 AccountsHere = Annotated[Accounts, room(Accounts)]
+RecoveryHere = Annotated[Recovery, room(Recovery)]
+VerificationHere = Annotated[Verification, room(Verification)]
 IfMatch = Annotated[
     str | None, Header(max_length=100, description="The ETag of the version to change (RFC 9110).")
 ]
@@ -138,4 +149,35 @@ async def delete_user(
     else:
         me.need("users:write")
         await accounts.delete(user_id, _version(if_match), actor=me)
+    return Response(status_code=204)
+
+
+# ── by mail ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@api.post("/users/me/email/verification", status_code=202, responses=responses(401, 403, 409, 429, 503))
+async def ask_for_verification(me: CallerHere, verification: VerificationHere) -> Response:
+    """Get a mail by which to verify one's address. What was sent before does not work any more."""
+    await verification.ask_again(me)
+    return Response(status_code=202)
+
+
+@api.post("/email/verify", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
+async def verify_email(shown: ShownProof, verification: VerificationHere) -> Response:
+    """Verify an address: with the token of the link that was sent there, or with the code."""
+    await verification.confirm(shown)
+    return Response(status_code=204)
+
+
+@api.post("/password/forgot", status_code=202, responses=responses(413, 415, 422, 429, 503))
+async def forgot_password(given: ForgottenPassword, recovery: RecoveryHere) -> Response:
+    """Get a mail by which to set a new password. The answer is the same whether the address has an account."""
+    await recovery.ask(given.email)
+    return Response(status_code=202)
+
+
+@api.post("/password/reset", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
+async def reset_password(given: PasswordReset, recovery: RecoveryHere) -> Response:
+    """Set a new password: with the token of the link that was sent, or with the code. It ends all sessions."""
+    await recovery.reset(given, given.password)
     return Response(status_code=204)

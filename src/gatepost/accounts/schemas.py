@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gatepost.core.schemas import Input
 from gatepost.passwords import GivenPassword, NewPassword
-from gatepost.users import NewProfile, ProfileChange
+from gatepost.proofs import ShownProof
+from gatepost.users import EmailAddress, NewProfile, ProfileChange
 
-__all__ = ["ChangeAccount", "FirstAdministrator", "NewAccount"]
+__all__ = ["ChangeAccount", "FirstAdministrator", "ForgottenPassword", "NewAccount", "PasswordReset"]
 
 
 class NewAccount(NewProfile):
@@ -36,3 +38,15 @@ class ChangeAccount(ProfileChange):
         """Return the part that concerns the profile."""
         fields = self.model_fields_set & set(ProfileChange.model_fields)
         return ProfileChange.model_construct(fields, **{name: getattr(self, name) for name in fields})
+
+
+class ForgottenPassword(Input):
+    """Whose password is forgotten."""
+
+    email: EmailAddress
+
+
+class PasswordReset(ShownProof):
+    """A new password, and what shows that it may be set."""
+
+    password: NewPassword

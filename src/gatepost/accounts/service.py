@@ -10,12 +10,14 @@ from gatepost.accounts.errors import (
 )
 from gatepost.accounts.schemas import ChangeAccount, NewAccount
 from gatepost.accounts.settings import AccountOptions
+from gatepost.accounts.verification import Verification
 from gatepost.core.idempotency import erase_answers
 from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.login import LoginFailed
 from gatepost.passwords import CheckedPassword, Passwords
+from gatepost.proofs import MailProofs
 from gatepost.sessions import EndReason, Sessions
 from gatepost.tokens import Tokens
 from gatepost.users import StaleVersion, User, Users, canonical_email
@@ -33,6 +35,8 @@ class Accounts:
         passwords: Passwords,
         sessions: Sessions,
         tokens: Tokens,
+        verification: Verification,
+        proofs: MailProofs,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -41,6 +45,8 @@ class Accounts:
         self._passwords = passwords
         self._sessions = sessions
         self._tokens = tokens
+        self._verification = verification
+        self._proofs = proofs
         self._options = options
         self._limits = limits
 
@@ -52,7 +58,10 @@ class Accounts:
         if not self._options.allow_registration:
             raise SignUpClosed
         await self._limits.sign_up(self._work.client, canonical_email(new.email))
-        return await self.add(new, by="sign-up")
+        user = await self.add(new, by="sign-up")
+        if self._options.email_verification != "off":
+            await self._verification.ask(user)
+        return user
 
     async def add(self, new: NewAccount, by: str) -> User:
         """Create an account. Raises EmailTaken, PasswordRefused, HashingBusy."""
@@ -144,6 +153,9 @@ class Accounts:
 
     async def _apply(self, user: User, change: ChangeAccount, hashed: str | None, keep: UUID | None) -> User:
         changed = await self._users.change(user, change.profile())
+        if hashed is not None or "email" in changed:
+            # What was sent to the address of before, or asked for under the password of before, is dead.
+            await self._proofs.drop(user.id)
         if hashed is not None:
             await self._passwords.put(user.id, hashed)
             if keep is None or self._options.password_change_ends_sessions:

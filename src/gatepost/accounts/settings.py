@@ -1,6 +1,7 @@
 """Options of accounts."""
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +15,23 @@ class AccountOptions(BaseModel):
 
     allow_registration: bool = Field(
         True, description="Anyone may sign up; otherwise only administrators add people."
+    )
+    email_verification: Literal["off", "encouraged", "required"] = Field(
+        "off",
+        description="`encouraged`: who signs up gets a mail by which to show that the address is theirs. "
+        "`required`: and nobody signs in before. `off`: the mail comes when the person asks for it.",
+    )
+    email_verification_lifetime: timedelta = Field(
+        timedelta(hours=24),
+        ge=timedelta(minutes=5),
+        le=timedelta(days=7),
+        description="How long the link and the code of that mail work.",
+    )
+    password_reset_lifetime: timedelta = Field(
+        timedelta(hours=1),
+        ge=timedelta(minutes=5),
+        le=timedelta(days=1),
+        description="How long the link and the code work with which to set a new password.",
     )
     fresh_for: timedelta = Field(
         timedelta(minutes=10),

@@ -21,6 +21,7 @@ __all__ = [
     "KeyRing",
     "Unsealable",
     "digest",
+    "new_code",
     "new_secret_key",
     "new_token",
     "opened_with",
@@ -36,6 +37,7 @@ KEY_ID_BYTES = 4
 _TOKEN_BYTES = 32
 _CHECK_BYTES = 4
 _CODE_BYTES = 16
+_CODE_DIGITS = 6
 _NONCE_BYTES = 12
 
 
@@ -55,6 +57,11 @@ def new_token(kind: str) -> str:
     """Return a bearer secret of 256 random bits: `gp_<kind>_` so that leak scanners know it, and a checksum."""
     body = secrets.token_bytes(_TOKEN_BYTES)
     return f"gp_{kind}_{_text(body + _check(kind, body))}"
+
+
+def new_code() -> str:
+    """Return six random digits to be typed in. Twenty bits: whoever takes it must count the guesses."""
+    return f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
 
 
 def well_formed(kind: str, token: str) -> bool:

@@ -17,6 +17,7 @@ from gatepost.login.events import LoginFailed
 from gatepost.login.flows import Flows, flow_handles
 from gatepost.login.known import KnownNetworks
 from gatepost.login.models import LoginFlow
+from gatepost.login.policy import Conditions
 from gatepost.login.service import Login
 from gatepost.login.settings import LoginOptions
 from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
@@ -24,6 +25,7 @@ from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
 __all__ = [
     "TOKEN_ENDPOINT",
     "WAYS",
+    "Conditions",
     "EmailUnverified",
     "FlowInvalid",
     "Flows",

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from gatepost.core.principal import MULTI_FACTOR, PHISHING_RESISTANT, SINGLE_FACTOR
 from gatepost.login.events import FailureReason
 from gatepost.login.methods import METHODS, PASSWORD, Method
-from gatepost.login.settings import LoginOptions
 from gatepost.sessions import Assurance
 from gatepost.users import Standing
 
-__all__ = ["FIRST_STEP", "Proof", "Refused", "StepNeeded", "Verdict", "assurance_of", "judge"]
+__all__ = ["FIRST_STEP", "Conditions", "Proof", "Refused", "StepNeeded", "Verdict", "assurance_of", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What this installation asks: how long a proof counts, and whether the address must be verified."""
+
+    proofs_last: timedelta
+    verified_email: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,13 @@ FIRST_STEP = StepNeeded((PASSWORD.name,))
 
 
 def judge(
-    options: LoginOptions, standing: Standing | None, proofs: Sequence[Proof], now: datetime
+    conditions: Conditions, standing: Standing | None, proofs: Sequence[Proof], now: datetime
 ) -> Verdict:
     """Return what a session may be started with, the next step, or a refusal.
 
     `standing` is the person's as last read. Whoever starts the session makes sure that it still holds then.
     """
-    recent = [proof for proof in proofs if now - proof.at <= options.flow_lifetime]
+    recent = [proof for proof in proofs if now - proof.at <= conditions.proofs_last]
     if not recent:
         return FIRST_STEP
     if standing is None or any(proof.user_id != standing.user_id for proof in recent):
@@ -60,7 +67,7 @@ def judge(
         return Refused("disabled")
     if standing.is_locked(now):
         return Refused("locked")
-    if options.require_verified_email and not standing.email_verified:
+    if conditions.verified_email and not standing.email_verified:
         return Refused("email_unverified")
     return assurance_of(proof.method for proof in recent)
 

@@ -14,8 +14,7 @@ from gatepost.login.events import FailureReason, LoginFailed
 from gatepost.login.flows import Begun, Flow, Flows
 from gatepost.login.known import KnownNetworks
 from gatepost.login.methods import PASSWORD
-from gatepost.login.policy import FIRST_STEP, Proof, Refused, StepNeeded, judge
-from gatepost.login.settings import LoginOptions
+from gatepost.login.policy import FIRST_STEP, Conditions, Proof, Refused, StepNeeded, judge
 from gatepost.login.ways import Way
 from gatepost.passwords import CheckedPassword, Passwords
 from gatepost.sessions import Assurance, Carriage, EndReason, Sessions, StartedSession
@@ -57,7 +56,7 @@ class Login:
         flows: Flows,
         limits: Limits,
         known: KnownNetworks,
-        options: LoginOptions,
+        conditions: Conditions,
     ) -> None:
         self._work = work
         self._users = users
@@ -67,7 +66,7 @@ class Login:
         self._flows = flows
         self._limits = limits
         self._known = known
-        self._options = options
+        self._conditions = conditions
 
     # ── ways in ──────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +180,7 @@ class Login:
 
     def _verdict(self, standing: Standing | None, proofs: Sequence[Proof]) -> Assurance | StepNeeded:
         """Return what policy says of these proofs. Raises InvalidCredentials, EmailUnverified."""
-        verdict = judge(self._options, standing, proofs, self._work.now)
+        verdict = judge(self._conditions, standing, proofs, self._work.now)
         if isinstance(verdict, Refused):
             raise self._refused(standing.user_id if standing else None, verdict.reason)
         return verdict

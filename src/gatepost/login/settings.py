@@ -12,9 +12,6 @@ class LoginOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    require_verified_email: bool = Field(
-        False, description="Let in only those whose address is known to be theirs."
-    )
     flow_lifetime: timedelta = Field(
         timedelta(minutes=10),
         ge=timedelta(minutes=1),

@@ -15,7 +15,18 @@ from gatepost.migrations.commands import migrating
 from gatepost.settings import Settings, make_data_dir
 
 TABLES = ("core.events", "core.idempotency", "core.schedule")
-ROOMS = ("users", "access", "sessions", "passwords", "tokens", "login", "accounts", "notices", "testing")
+ROOMS = (
+    "users",
+    "access",
+    "proofs",
+    "sessions",
+    "passwords",
+    "tokens",
+    "login",
+    "accounts",
+    "notices",
+    "testing",
+)
 for module in (*TABLES, *ROOMS):
     import_module(f"gatepost.{module}")
 

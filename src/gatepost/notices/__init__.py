@@ -6,6 +6,7 @@ the rooms below; none of them knows it.
 """
 
 from gatepost.notices.consumer import Correspondent
+from gatepost.notices.languages import Languages, locale_of
 from gatepost.notices.letters import LETTERS, MUTABLE, Letter
 from gatepost.notices.models import NoticePreference
 from gatepost.notices.occasions import OCCASIONS, Happening
@@ -22,6 +23,7 @@ __all__ = [
     "BrandOptions",
     "Correspondent",
     "Happening",
+    "Languages",
     "Letter",
     "NoticeOptions",
     "NoticePreference",
@@ -31,6 +33,7 @@ __all__ = [
     "Particulars",
     "Rendered",
     "Renderer",
+    "locale_of",
     "must_render",
     "preview",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from gatepost.accounts import EmailVerificationAsked, PasswordResetAsked
 from gatepost.core.events import Event
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
@@ -66,6 +67,8 @@ def _address_is_known(event: Happening) -> bool:
 
 
 _ALL = (
+    Occasion(EmailVerificationAsked, "verify_email"),
+    Occasion(PasswordResetAsked, "reset_password"),
     Occasion(SessionStarted, "new_device", scene="session"),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),

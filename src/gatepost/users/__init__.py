@@ -4,7 +4,7 @@ Owns the table `users`. Promises that an address belongs to one person in every 
 same mailbox, and that no change overwrites another unseen. Knows no other room.
 """
 
-from gatepost.users.emails import canonical_email
+from gatepost.users.emails import EmailAddress, canonical_email
 from gatepost.users.errors import EmailTaken, StaleVersion, UserNotFound
 from gatepost.users.events import (
     UserChanged,
@@ -24,6 +24,7 @@ from gatepost.users.standing import STANDING, Standing
 __all__ = [
     "PROFILE",
     "STANDING",
+    "EmailAddress",
     "EmailTaken",
     "NewProfile",
     "ProfileChange",

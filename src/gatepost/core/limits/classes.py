@@ -6,11 +6,13 @@
 |               | and those of the next class                    |                                |
 | `published`   | public keys, metadata, ended sessions          | address                        |
 | `credentials` | sign-in with a password, one's current         | address                        |
-|               | password, the setup code                       |                                |
-| `account`     | sign-in with a password, one's current password| account                        |
+|               | password, the setup code, a link or a code     |                                |
+|               | from a mail, asking for one                    |                                |
+| `account`     | sign-in with a password, one's current         | account                        |
+|               | password, a code from a mail                   |                                |
 | `delay`       | the same                                       | account, failures in a row     |
 | `sign_up`     | sign-up                                        | address                        |
-| `recipient`   | sign-up                                        | e-mail address                 |
+| `recipient`   | sign-up, asking for a mail                     | e-mail address                 |
 | `mail`        | the worker, before it sends one                | recipient and kind             |
 | `mails`       | the same                                       | nothing: all go through it     |
 
@@ -105,6 +107,15 @@ class Limits:
         """Charge a sign-up for a canonical e-mail address. Raises LimitExceeded."""
         await self._need(
             [*self._by_address(self._sign_up, client), Demand(self._recipient, self._digest(email))]
+        )
+
+    async def mail_asked(self, client: ClientInfo, email: str) -> None:
+        """Charge a request for a mail to a canonical e-mail address, whether it has an account or not.
+
+        Raises LimitExceeded.
+        """
+        await self._need(
+            [*self._by_address(self._credentials, client), Demand(self._recipient, self._digest(email))]
         )
 
     async def guess(self, client: ClientInfo) -> None:

@@ -26,11 +26,19 @@ class LimitOptions(BaseModel):
         "Each process of a service that uses the guard makes some thirty.",
     )
     credentials: int = Field(
-        10, ge=1, le=1_000_000, description="Passwords and setup codes tried a minute per address."
+        10,
+        ge=1,
+        le=1_000_000,
+        description="Passwords, setup codes, links and codes from mails tried a minute per address, and mails asked "
+        "for.",
     )
-    account: int = Field(10, ge=1, le=1_000_000, description="Passwords tried a minute per account.")
+    account: int = Field(
+        10, ge=1, le=1_000_000, description="Passwords and codes from mails tried a minute per account."
+    )
     sign_up: int = Field(10, ge=1, le=1_000_000, description="Sign-ups a minute per address.")
-    recipient: int = Field(5, ge=1, le=1_000_000, description="Sign-ups a minute for one e-mail address.")
+    recipient: int = Field(
+        5, ge=1, le=1_000_000, description="Sign-ups a minute for one e-mail address, and mails asked for."
+    )
     mail: int = Field(
         20,
         ge=1,

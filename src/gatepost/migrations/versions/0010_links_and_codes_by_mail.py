@@ -1,0 +1,44 @@
+"""Links and codes that were sent by mail.
+
+Revision ID: 0010
+Revises: 0009
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Migrate forward."""
+    email = sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql")
+    op.create_table(
+        "mail_proofs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("email_canonical", email, nullable=False),
+        sa.Column("link_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("attempts_left", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_mail_proofs_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_proofs")),
+        sa.UniqueConstraint("link_digest", name=op.f("uq_mail_proofs_link_digest")),
+    )
+    op.create_index("ix_mail_proofs_user_id", "mail_proofs", ["user_id"])
+    op.create_index("ix_mail_proofs_purpose_email_canonical", "mail_proofs", ["purpose", "email_canonical"])
+    op.create_index("ix_mail_proofs_expires_at", "mail_proofs", ["expires_at"])
+
+
+def downgrade() -> None:
+    """Migrate back."""
+    op.drop_table("mail_proofs")

@@ -1,0 +1,171 @@
+"""The pages that links lead to: opening them does nothing, the button does, and they stand by themselves."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from httpx2 import AsyncClient, Response
+
+from gatepost import Gatepost, Settings
+from gatepost.core.clock import MovableClock
+from gatepost.core.limits import LocalLimiter
+from gatepost.proofs import Purpose
+from tests.conftest import open_client
+from tests.make import PASSWORD, Make
+from tests.post import Letter, Post, by_hand
+
+NEW = "another-good-one-77"
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+class Form(HTMLParser):
+    """The one form of a page, and what a browser would send with it."""
+
+    def __init__(self, page: Response) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.action = self.method = ""
+        self.buttons = 0
+        self.feed(page.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action, self.method = known["action"], known["method"]
+        if tag == "input":
+            self.fields[known["name"]] = known.get("value", "")
+        self.buttons += tag == "button"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return by_hand(settings, email_verification="required")
+
+
+@pytest.fixture
+def post(gatepost: Gatepost) -> Post:
+    return Post(gatepost)
+
+
+async def letters(client: AsyncClient, post: Post) -> dict[str, Letter]:
+    """Return one letter of each purpose, to one person."""
+    await client.post("/users/", json={"email": "ada@example.com", "password": PASSWORD})
+    await client.post("/password/forgot", json={"email": "ada@example.com"})
+    found = {letter.kind: letter for letter in await post.letters()}
+    assert found.keys() == {*Purpose}
+    return found
+
+
+async def press(client: AsyncClient, letter: Letter, **typed: str) -> Response:
+    """Open the link and press the button, as a browser without scripts does."""
+    page = await client.get(letter.link)
+    form = Form(page)
+    assert (page.status_code, form.method, form.buttons) == (200, "post", 1)
+    assert f"/{form.action}" == letter.page
+    # The page has no referrer, so its form has no origin.
+    headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    return await client.post(f"/{form.action}", data={**form.fields, **typed}, headers=headers)
+
+
+async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing(
+    client: AsyncClient, make: Make, post: Post, gatepost: Gatepost
+) -> None:
+    found = await letters(client, post)
+    refused = await make.sign_in("ada@example.com", PASSWORD)
+    assert (refused.status_code, refused.json()["code"]) == (403, "email-unverified")
+    async with open_client(gatepost, cookies={"gp_session": "x"}) as scanner:
+        for _ in range(10):
+            for letter in found.values():
+                for visitor in (client, scanner):
+                    assert (await visitor.get(letter.link)).status_code == 200
+                    assert (await visitor.head(letter.link)).status_code == 200
+    assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 403
+
+    verified = await press(client, found["verify_email"])
+    assert (verified.status_code, Form(verified).buttons) == (200, 0)
+    assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 200
+    poor = await press(client, found["reset_password"], password="password1")
+    assert (poor.status_code, Form(poor).fields["token"]) == (422, found["reset_password"].token)
+    assert (await press(client, found["reset_password"], password="x")).status_code == 422
+    assert (await press(client, found["reset_password"], password=NEW)).status_code == 200
+    assert (await make.sign_in("ada@example.com", NEW)).status_code == 200
+
+    for letter in found.values():
+        assert (await client.get(letter.link)).status_code == 400
+        used = await client.post(letter.page, data={"token": letter.token, "password": NEW})
+        assert (used.status_code, used.headers["content-type"]) == (400, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_f04_pages_give_nothing_away_and_load_nothing_foreign(
+    client: AsyncClient, post: Post, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = await letters(client, post)
+    dead = {"": 400, "?token=": 400, "?token=gp_ml_x": 400, "?token=%00%ff": 400, f"?token={'a' * 3000}": 400}
+    for letter in found.values():
+        pages = [await client.get(letter.link)]
+        for query, status in dead.items():
+            pages.append(await client.get(letter.page + query))
+            assert pages[-1].status_code == status, query
+        for form in ({}, {"token": "\x00"}, {"token": "a" * 3000}, {"token": "gp_ml_x", "password": NEW}):
+            pages.append(await client.post(letter.page, data=form))
+            assert pages[-1].status_code == 400, form
+        for page in pages:
+            assert page.headers["content-security-policy"] == POLICY
+            assert page.headers["referrer-policy"] == "no-referrer"
+            assert page.headers["cache-control"] == "no-store"
+            assert "set-cookie" not in page.headers
+            assert re.findall(r'(?:src|href|action)="([^"]*)"', page.text) in (
+                ["page.css"],
+                ["page.css", letter.page.strip("/")],
+            )
+            assert "<script" not in page.text
+        for site in ("cross-site", "same-site"):
+            foreign = await client.post(
+                letter.page, data={"token": letter.token, "password": NEW}, headers={"Sec-Fetch-Site": site}
+            )
+            assert (foreign.status_code, foreign.json()["code"]) == (403, "csrf-refused")
+        assert (await client.get(letter.link)).status_code == 200
+        assert letter.token not in "".join(capfd.readouterr())
+    style = await client.get("/page.css")
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    assert "#1a56db" in style.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_pages_speak_the_language_that_the_browser_asks_for(client: AsyncClient, post: Post) -> None:
+    found = await letters(client, post)
+    for letter in (*found.values(), None):
+        titles = set()
+        for asked, language in (
+            ("de-AT", "de"),
+            ("es", "es"),
+            ("fr;q=0.9", "fr"),
+            ("zh-CN", "zh"),
+            ("tlh", "en"),
+        ):
+            link = letter.link if letter else "/verify-email"
+            page = await client.get(link, headers={"Accept-Language": asked})
+            assert page.headers["content-language"] == language
+            assert f'<html lang="{language}" dir="ltr">' in page.text
+            titles.add(re.findall("<h1>(.+)</h1>", page.text)[0])
+        assert len(titles) == 5, titles
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_j13_a_brand_is_text_and_too_many_tries_have_a_page(
+    settings: Settings, clock: MovableClock
+) -> None:
+    brand = settings.brand.model_copy(
+        update={"name": "{{7*7}}<b>", "support_url": "https://help.example/?a&b"}
+    )
+    changed = settings.model_copy(update={"brand": brand, "rate_limits": "on"})
+    service = Gatepost(changed, clock=clock, limiter=LocalLimiter(lambda: 0.0))
+    async with service.lifespan(), open_client(service) as client:
+        page = await client.get("/verify-email")
+        assert "{{7*7}}&lt;b&gt;" in page.text
+        assert "https://help.example/?a&amp;b" in page.text
+        tries = [await client.post("/verify-email", data={"token": "gp_ml_x"}) for _ in range(11)]
+    assert [answer.status_code for answer in tries] == [400] * 10 + [429]
+    assert tries[-1].headers["content-type"] == "text/html; charset=utf-8"
+    assert int(tries[-1].headers["retry-after"]) > 0
