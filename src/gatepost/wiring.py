@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost.access import Access
-from gatepost.accounts import Accounts, Recovery, Setup, Verification
+from gatepost.accounts import Accounts, EmailChange, Recovery, Setup, Verification
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
 from gatepost.core.events import SEALED as SEALED_DELIVERIES
@@ -192,6 +192,7 @@ class Wiring:
             Accounts: self.accounts,
             Setup: self.setup,
             MailProofs: self.mail_proofs,
+            EmailChange: self.email_change,
             Verification: self.verification,
             Recovery: self.recovery,
             Notices: self.notices,
@@ -252,6 +253,19 @@ class Wiring:
             self.users(work),
             self.tokens(work),
             self.mail_proofs(work),
+            self.email_change(work),
+            parts.settings.accounts,
+            parts.limits,
+        )
+
+    def email_change(self, work: Work) -> EmailChange:
+        parts = self._parts
+        return EmailChange(
+            work,
+            self.users(work),
+            self.sessions(work),
+            self.tokens(work),
+            self.mail_proofs(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -277,6 +291,7 @@ class Wiring:
             self.sessions(work),
             self.tokens(work),
             self.verification(work),
+            self.email_change(work),
             self.mail_proofs(work),
             parts.settings.accounts,
             parts.limits,

@@ -47,13 +47,32 @@ def post(gatepost: Gatepost) -> Post:
     return Post(gatepost)
 
 
-async def letters(client: AsyncClient, post: Post) -> dict[str, Letter]:
-    """Return one letter of each purpose, to one person."""
+async def member(client: AsyncClient, post: Post, name: str) -> dict[str, str]:
+    """Sign somebody up and in, with an address that is verified."""
+    email = f"{name}@example.com"
+    await client.post("/users/", json={"email": email, "password": PASSWORD})
+    asked = await post.letter("verify_email")
+    await client.post("/email/verify", json={"email": email, "code": asked.code})
+    answer = await client.post("/users/token", data={"username": email, "password": PASSWORD})
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+async def letters(client: AsyncClient, post: Post) -> dict[Purpose, Letter]:
+    """Return a letter of each purpose. Ada is to verify and to reset, Bob to confirm, Carol could undo."""
+    bob, carol = await member(client, post, "bob"), await member(client, post, "carol")
+    await client.post("/users/me/email", json={"email": "carol@new.example"}, headers=carol)
+    confirm = await post.letter("change_email_confirm")
+    await client.post("/email/verify", json={"token": confirm.token})
     await client.post("/users/", json={"email": "ada@example.com", "password": PASSWORD})
     await client.post("/password/forgot", json={"email": "ada@example.com"})
-    found = {letter.kind: letter for letter in await post.letters()}
-    assert found.keys() == {*Purpose}
-    return found
+    await client.post("/users/me/email", json={"email": "bob@new.example"}, headers=bob)
+    kinds = {letter.kind: letter for letter in await post.letters()}
+    return {
+        Purpose.VERIFY_EMAIL: kinds["verify_email"],
+        Purpose.CONFIRM_EMAIL: kinds["change_email_confirm"],
+        Purpose.UNDO_EMAIL: kinds["email_changed"],
+        Purpose.RESET_PASSWORD: kinds["reset_password"],
+    }
 
 
 async def press(client: AsyncClient, letter: Letter, **typed: str) -> Response:
@@ -71,6 +90,7 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
     client: AsyncClient, make: Make, post: Post, gatepost: Gatepost
 ) -> None:
     found = await letters(client, post)
+    assert found.keys() == {*Purpose}
     refused = await make.sign_in("ada@example.com", PASSWORD)
     assert (refused.status_code, refused.json()["code"]) == (403, "email-unverified")
     async with open_client(gatepost, cookies={"gp_session": "x"}) as scanner:
@@ -81,14 +101,22 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
                     assert (await visitor.head(letter.link)).status_code == 200
     assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 403
 
-    verified = await press(client, found["verify_email"])
+    verified = await press(client, found[Purpose.VERIFY_EMAIL])
     assert (verified.status_code, Form(verified).buttons) == (200, 0)
     assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 200
-    poor = await press(client, found["reset_password"], password="password1")
-    assert (poor.status_code, Form(poor).fields["token"]) == (422, found["reset_password"].token)
-    assert (await press(client, found["reset_password"], password="x")).status_code == 422
-    assert (await press(client, found["reset_password"], password=NEW)).status_code == 200
+    poor = await press(client, found[Purpose.RESET_PASSWORD], password="password1")
+    assert (poor.status_code, Form(poor).fields["token"]) == (422, found[Purpose.RESET_PASSWORD].token)
+    assert (await press(client, found[Purpose.RESET_PASSWORD], password="x")).status_code == 422
+    assert (await press(client, found[Purpose.RESET_PASSWORD], password=NEW)).status_code == 200
     assert (await make.sign_in("ada@example.com", NEW)).status_code == 200
+    for purpose, before, after in (
+        (Purpose.CONFIRM_EMAIL, "bob@example.com", "bob@new.example"),
+        (Purpose.UNDO_EMAIL, "carol@new.example", "carol@example.com"),
+    ):
+        assert (await make.sign_in(before, PASSWORD)).status_code == 200
+        assert (await press(client, found[purpose])).status_code == 200
+        assert (await make.sign_in(before, PASSWORD)).status_code == 400
+        assert (await make.sign_in(after, PASSWORD)).status_code == 200
 
     for letter in found.values():
         assert (await client.get(letter.link)).status_code == 400

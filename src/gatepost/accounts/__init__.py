@@ -1,17 +1,24 @@
 """Journeys over a whole account: sign up, verify, recover, change, disable, delete, and the first administrator.
 
 Owns the table `installation`. Promises that what must change together does: a new password ends the other
-sessions and whatever was sent by mail before, a disabled or deleted person has no session. Asking for a new
-password tells nobody whether there is an account.
+sessions and whatever was sent by mail before, a disabled or deleted person has no session, and whoever loses an
+address can put it back from there. Asking for a new password tells nobody whether there is an account.
 """
 
+from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.errors import (
     CurrentPasswordWrong,
     EmailAlreadyVerified,
+    EmailNeedsProof,
     SetupRefused,
     SignUpClosed,
 )
-from gatepost.accounts.events import EmailVerificationAsked, PasswordResetAsked, SetupCompleted
+from gatepost.accounts.events import (
+    EmailChangeAsked,
+    EmailVerificationAsked,
+    PasswordResetAsked,
+    SetupCompleted,
+)
 from gatepost.accounts.models import Installation
 from gatepost.accounts.recovery import Recovery
 from gatepost.accounts.schemas import ChangeAccount, NewAccount, PasswordReset
@@ -26,6 +33,9 @@ __all__ = [
     "ChangeAccount",
     "CurrentPasswordWrong",
     "EmailAlreadyVerified",
+    "EmailChange",
+    "EmailChangeAsked",
+    "EmailNeedsProof",
     "EmailVerificationAsked",
     "Installation",
     "NewAccount",

@@ -5,6 +5,7 @@ from gatepost.core.errors import Conflict, Forbidden, Invalid
 __all__ = [
     "CurrentPasswordWrong",
     "EmailAlreadyVerified",
+    "EmailNeedsProof",
     "FieldNotYours",
     "SetupRefused",
     "SignUpClosed",
@@ -42,6 +43,16 @@ class EmailAlreadyVerified(Conflict):
 
     code = "email-already-verified"
     sentence = "Your e-mail address is verified already."
+
+
+class EmailNeedsProof(Forbidden):
+    """Where addresses must be verified, a new one counts only when it is."""
+
+    code = "email-needs-proof"
+    sentence = "Ask for the new address with POST /users/me/email, and confirm it by mail."
+
+    def __init__(self) -> None:
+        super().__init__(field="email")
 
 
 class FieldNotYours(Forbidden):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from gatepost.core.events import Event
 
-__all__ = ["EmailVerificationAsked", "PasswordResetAsked", "SetupCompleted"]
+__all__ = ["EmailChangeAsked", "EmailVerificationAsked", "PasswordResetAsked", "SetupCompleted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +13,13 @@ class EmailVerificationAsked(Event):
     """A person is asked by mail to show that their address is theirs."""
 
     type: ClassVar[str] = "email_verification.asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailChangeAsked(Event):
+    """A person wants another address, and is asked there by mail; no `subject` where somebody else has it."""
+
+    type: ClassVar[str] = "email_change.asked"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,12 +40,11 @@ class Recovery:
 
         An address that nobody has costs the same work and leaves the same rows, but no mail. Raises LimitExceeded.
         """
-        canonical = canonical_email(email)
-        await self._limits.mail_asked(self._work.client, canonical)
+        await self._limits.mail_asked(self._work.client, canonical_email(email))
         person = await self._person(email)
         subject, to = (person.id, {"to": person.email}) if person else (None, {})
         lifetime = self._options.password_reset_lifetime
-        asked = await self._proofs.ask(Purpose.RESET_PASSWORD, canonical, subject, lifetime)
+        asked = await self._proofs.ask(Purpose.RESET_PASSWORD, email, subject, lifetime)
         self._work.events.record(
             PasswordResetAsked(subject=subject), private={**to, **asked.private}, expires_at=asked.expires_at
         )
@@ -57,11 +56,11 @@ class Recovery:
         account is out. Nobody is signed in. A password that is refused does not use the proof up.
         Raises MailProofInvalid, PasswordRefused, LimitExceeded, HashingBusy.
         """
-        claim = await self._proofs.check(Purpose.RESET_PASSWORD, shown)
+        claim = await self._proofs.check(shown, Purpose.RESET_PASSWORD)
         hashed = await self._passwords.prepare(password, claim.email)
         user = await self._users.load(claim.user_id)
         await self._proofs.use(claim)
-        if user.email_canonical != claim.email or not user.is_active:
+        if user.email_canonical != claim.email_canonical or not user.is_active:
             raise MailProofInvalid
         await self._passwords.put(user.id, hashed)
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)

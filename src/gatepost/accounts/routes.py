@@ -5,13 +5,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
+from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.recovery import Recovery
 from gatepost.accounts.schemas import (
     ChangeAccount,
+    EmailOut,
     FirstAdministrator,
     ForgottenPassword,
     NewAccount,
+    NewEmail,
     PasswordReset,
+    PendingEmail,
 )
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.setup import Setup
@@ -30,6 +34,8 @@ __all__ = ["api", "own_profile"]
 api = APIRouter(tags=["users"], route_class=StrictJsonRoute)
 
 AccountsHere = Annotated[Accounts, room(Accounts)]
+EmailChangeHere = Annotated[EmailChange, room(EmailChange)]
+EmailToRead = Annotated[EmailChange, room(EmailChange, read_only=True)]
 RecoveryHere = Annotated[Recovery, room(Recovery)]
 VerificationHere = Annotated[Verification, room(Verification)]
 IfMatch = Annotated[
@@ -162,9 +168,35 @@ async def ask_for_verification(me: CallerHere, verification: VerificationHere) -
     return Response(status_code=202)
 
 
+@api.get("/users/me/email", responses=responses(401, 429, 503))
+async def own_email(me: CallerHere, changes: EmailToRead) -> EmailOut:
+    """Read one's address, whether it is verified, and which one waits to take its place."""
+    return await changes.state(me)
+
+
+@api.post("/users/me/email", status_code=202, responses=responses(400, 401, 403, 413, 415, 422, 429, 503))
+async def ask_for_email(me: CallerHere, wanted: NewEmail, changes: EmailChangeHere) -> PendingEmail:
+    """Ask for another address. The old one counts until the new one is confirmed by the mail that is sent there."""
+    return await changes.ask(me, wanted.email)
+
+
+@api.delete("/users/me/email", status_code=204, responses=responses(401, 403, 429, 503))
+async def cancel_email(me: CallerHere, changes: EmailChangeHere) -> Response:
+    """Forget the address that waits to be confirmed."""
+    await changes.cancel(me)
+    return Response(status_code=204)
+
+
+@api.post("/email/undo", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
+async def undo_email(shown: ShownProof, changes: EmailChangeHere) -> Response:
+    """Put the old address back, with the link or the code that was sent there. It ends all sessions."""
+    await changes.undo(shown)
+    return Response(status_code=204)
+
+
 @api.post("/email/verify", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
 async def verify_email(shown: ShownProof, verification: VerificationHere) -> Response:
-    """Verify an address: with the token of the link that was sent there, or with the code."""
+    """Verify an address, or confirm a new one: with the token of the link that was sent there, or with the code."""
     await verification.confirm(shown)
     return Response(status_code=204)
 

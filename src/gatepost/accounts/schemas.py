@@ -1,15 +1,25 @@
 """What the journeys take."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
-from gatepost.core.schemas import Input
+from gatepost.core.schemas import Input, Output
 from gatepost.passwords import GivenPassword, NewPassword
 from gatepost.proofs import ShownProof
 from gatepost.users import EmailAddress, NewProfile, ProfileChange
 
-__all__ = ["ChangeAccount", "FirstAdministrator", "ForgottenPassword", "NewAccount", "PasswordReset"]
+__all__ = [
+    "ChangeAccount",
+    "EmailOut",
+    "FirstAdministrator",
+    "ForgottenPassword",
+    "NewAccount",
+    "NewEmail",
+    "PasswordReset",
+    "PendingEmail",
+]
 
 
 class NewAccount(NewProfile):
@@ -50,3 +60,24 @@ class PasswordReset(ShownProof):
     """A new password, and what shows that it may be set."""
 
     password: NewPassword
+
+
+class NewEmail(Input):
+    """The address that one wants to have."""
+
+    email: EmailAddress
+
+
+class PendingEmail(Output):
+    """An address that waits to be confirmed."""
+
+    email: str
+    expires_at: datetime = Field(description="Until when the link and the code work that were sent there.")
+
+
+class EmailOut(Output):
+    """One's address, and the one that waits to take its place."""
+
+    email: str
+    email_verified: bool
+    pending: PendingEmail | None

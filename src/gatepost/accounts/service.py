@@ -1,10 +1,14 @@
 """The journeys. Each reads top to bottom: first what is slow, then one transaction."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from gatepost.access import Permission
+from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.errors import (
     CurrentPasswordWrong,
+    EmailNeedsProof,
     FieldNotYours,
     SignUpClosed,
 )
@@ -36,6 +40,7 @@ class Accounts:
         sessions: Sessions,
         tokens: Tokens,
         verification: Verification,
+        email_change: EmailChange,
         proofs: MailProofs,
         options: AccountOptions,
         limits: Limits,
@@ -46,6 +51,7 @@ class Accounts:
         self._sessions = sessions
         self._tokens = tokens
         self._verification = verification
+        self._email_change = email_change
         self._proofs = proofs
         self._options = options
         self._limits = limits
@@ -80,8 +86,8 @@ class Accounts:
     async def change_own(self, me: Principal, change: ChangeAccount, if_version: int | None = None) -> User:
         """Change one's own account. A new password or address needs a fresh sign-in, a password the old one too.
 
-        Raises FieldNotYours, ReauthenticationRequired, CurrentPasswordWrong, PasswordRefused, EmailTaken,
-        StaleVersion, LimitExceeded, HashingBusy.
+        Raises FieldNotYours, EmailNeedsProof, ReauthenticationRequired, CurrentPasswordWrong, PasswordRefused,
+        EmailTaken, StaleVersion, LimitExceeded, HashingBusy.
         """
         for field in ("is_active", "email_verified", "locked_until"):
             if field in change.model_fields_set and (
@@ -97,7 +103,12 @@ class Accounts:
         if proof is not None and not await self._passwords.unchanged(proof):
             # Another change of the password came first: the proof was for the one that is gone.
             raise StaleVersion
-        return await self._apply(user, change, hashed, keep=me.session_id)
+        told = None
+        if change.email is not None and change.email != user.email:
+            if self._options.email_verification == "required":
+                raise EmailNeedsProof
+            told = await self._email_change.offer_undo(user)
+        return await self._apply(user, change, hashed, keep=me.session_id, told=told)
 
     async def change(
         self,
@@ -151,8 +162,15 @@ class Accounts:
         email = change.email or (await self._users.profile(user_id)).email
         return await self._passwords.prepare(change.password, email)
 
-    async def _apply(self, user: User, change: ChangeAccount, hashed: str | None, keep: UUID | None) -> User:
-        changed = await self._users.change(user, change.profile())
+    async def _apply(
+        self,
+        user: User,
+        change: ChangeAccount,
+        hashed: str | None,
+        keep: UUID | None,
+        told: Mapping[str, Any] | None = None,
+    ) -> User:
+        changed = await self._users.change(user, change.profile(), told)
         if hashed is not None or "email" in changed:
             # What was sent to the address of before, or asked for under the password of before, is dead.
             await self._proofs.drop(user.id)

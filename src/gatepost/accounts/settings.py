@@ -25,7 +25,13 @@ class AccountOptions(BaseModel):
         timedelta(hours=24),
         ge=timedelta(minutes=5),
         le=timedelta(days=7),
-        description="How long the link and the code of that mail work.",
+        description="How long the link and the code work that verify an address, or confirm a new one.",
+    )
+    email_undo_lifetime: timedelta = Field(
+        timedelta(days=7),
+        ge=timedelta(hours=1),
+        le=timedelta(days=30),
+        description="How long a change of address can be undone from the old one.",
     )
     password_reset_lifetime: timedelta = Field(
         timedelta(hours=1),

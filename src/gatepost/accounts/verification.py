@@ -1,5 +1,6 @@
 """Showing that one's address is one's own."""
 
+from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.errors import EmailAlreadyVerified
 from gatepost.accounts.events import EmailVerificationAsked
 from gatepost.accounts.settings import AccountOptions
@@ -22,6 +23,7 @@ class Verification:
         users: Users,
         tokens: Tokens,
         proofs: MailProofs,
+        email_change: EmailChange,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -29,13 +31,14 @@ class Verification:
         self._users = users
         self._tokens = tokens
         self._proofs = proofs
+        self._email_change = email_change
         self._options = options
         self._limits = limits
 
     async def ask(self, user: User) -> None:
         """Send a link and a code to the person's address; what was sent before is dead."""
         lifetime = self._options.email_verification_lifetime
-        asked = await self._proofs.ask(Purpose.VERIFY_EMAIL, user.email_canonical, user.id, lifetime)
+        asked = await self._proofs.ask(Purpose.VERIFY_EMAIL, user.email, user.id, lifetime)
         self._work.events.record(
             EmailVerificationAsked(subject=user.id),
             private={"to": user.email, **asked.private},
@@ -53,10 +56,18 @@ class Verification:
         await self.ask(user)
 
     async def confirm(self, shown: ShownProof) -> None:
-        """Take the proof. Whoever brings it is signed in nowhere by it. Raises MailProofInvalid, LimitExceeded."""
-        claim = await self._proofs.check(Purpose.VERIFY_EMAIL, shown)
+        """Take the proof of an address that is the person's, or is to become it. Nobody is signed in by it.
+
+        Raises MailProofInvalid, EmailTaken, LimitExceeded.
+        """
+        claim = await self._proofs.check(shown, Purpose.VERIFY_EMAIL, Purpose.CONFIRM_EMAIL)
         user = await self._users.load(claim.user_id)
         await self._proofs.use(claim)
-        if user.email_canonical != claim.email:
+        if not user.is_active:
+            raise MailProofInvalid
+        if claim.purpose is Purpose.CONFIRM_EMAIL:
+            await self._email_change.take(user, claim)
+            return
+        if user.email_canonical != claim.email_canonical:
             raise MailProofInvalid
         await self._users.change(user, ProfileChange(email_verified=True))

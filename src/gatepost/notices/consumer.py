@@ -139,8 +139,8 @@ def _placed(row: Any) -> _Place:
 
 
 def _particulars(event: Happening, recipient: _Recipient, place: _Place) -> Particulars:
-    until = event.data.get("until")
     private = event.private
+    until = event.data.get("until") or private.get("until")
     return Particulars(
         at=event.at,
         name=recipient.name,

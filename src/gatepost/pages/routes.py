@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from gatepost.accounts import PasswordReset, Recovery, Verification
+from gatepost.accounts import EmailChange, PasswordReset, Recovery, Verification
 from gatepost.core.http.cookies import CsrfRefused
 from gatepost.core.http.deps import client_info, house
 from gatepost.core.http.forms import read_form
@@ -14,6 +14,7 @@ from gatepost.core.limits import LimitExceeded
 from gatepost.core.work import Work
 from gatepost.passwords import PasswordRefused
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
+from gatepost.users import EmailTaken
 
 __all__ = ["pages"]
 
@@ -55,7 +56,7 @@ class LinkPage:
         try:
             async with home.work(client=client_info(request)) as work:
                 await self._act(home, work, shown, form)
-        except MailProofInvalid:
+        except (MailProofInvalid, EmailTaken):
             return _dead(request)
         except (PasswordRefused, ValidationError):
             return self._form(request, 422, shown.token or "", refused=True)
@@ -89,12 +90,18 @@ async def _verify(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, 
     await home.build(Verification, work).confirm(shown)
 
 
+async def _undo(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, str]) -> None:
+    await home.build(EmailChange, work).undo(shown)
+
+
 async def _reset(home: Any, work: Work, shown: ShownProof, form: Mapping[str, str]) -> None:
     given = PasswordReset(token=shown.token, password=form.get("password", ""))
     await home.build(Recovery, work).reset(given, given.password)
 
 
 LinkPage(Purpose.VERIFY_EMAIL, _verify)
+LinkPage(Purpose.CONFIRM_EMAIL, _verify)
+LinkPage(Purpose.UNDO_EMAIL, _undo)
 LinkPage(Purpose.RESET_PASSWORD, _reset)
 
 

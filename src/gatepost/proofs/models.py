@@ -12,7 +12,7 @@ __all__ = ["MailProof"]
 
 
 class MailProof(Base):
-    """One mail with a link and a code. `email_canonical` is where it went, and what it proves.
+    """One mail with a link and a code. `email` is where it went, and what it proves; `email_canonical` finds it.
 
     `link_digest` is of the link's token; `code_digest` is keyed, and of the code and this row. Without a `user_id`
     nobody got it: somebody asked with an address that no account has, and that shall make no difference.
@@ -27,6 +27,7 @@ class MailProof(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(20))
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    email: Mapped[str] = mapped_column(String(254))
     email_canonical: Mapped[str] = mapped_column(Canonical(320))
     link_digest: Mapped[bytes] = mapped_column(Digest, unique=True)
     code_digest: Mapped[bytes] = mapped_column(Digest)

@@ -9,6 +9,8 @@ class Purpose(StrEnum):
     """What somebody is to show that they read an address for. A proof for one is none for another."""
 
     VERIFY_EMAIL = "verify_email"
+    CONFIRM_EMAIL = "confirm_email"
+    UNDO_EMAIL = "undo_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105  no password
 
     @property

@@ -20,6 +20,8 @@ class EndReason(StrEnum):
     """By the person, from another session."""
     REVOKED_BY_ADMIN = "revoked_by_admin"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
+    EMAIL_RESTORED = "email_restored"
+    """Somebody undid a change of address from the old one."""
     DISABLED = "disabled"
     REUSE_DETECTED = "reuse_detected"
     RENEWED = "renewed"

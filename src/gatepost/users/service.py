@@ -100,13 +100,18 @@ class Users:
             raise StaleVersion
         return user
 
-    async def change(self, user: User, change: ProfileChange) -> list[str]:
-        """Apply the change; return the names of the fields that differ now. Raises EmailTaken, StaleVersion."""
+    async def change(
+        self, user: User, change: ProfileChange, told: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Apply the change; return the names of the fields that differ now. Raises EmailTaken, StaleVersion.
+
+        `told` is what a notice to the address of before is to have besides.
+        """
         given = change.model_dump(exclude_unset=True)
         # Null unlocks, takes a name or a language away; elsewhere it says nothing.
         wanted = {name: value for name, value in given.items() if value is not None or name in _NULLABLE}
         changed = [name for name, value in wanted.items() if getattr(user, name) != value]
-        before = _correspondent(user)
+        before = {**_correspondent(user), **(told or {})}
         for name in changed:
             if name != "email_verified":
                 setattr(user, name, wanted[name])

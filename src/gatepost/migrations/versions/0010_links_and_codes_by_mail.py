@@ -15,13 +15,14 @@ depends_on = None
 
 def upgrade() -> None:
     """Migrate forward."""
-    email = sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql")
+    canonical = sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql")
     op.create_table(
         "mail_proofs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("purpose", sa.String(length=20), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=True),
-        sa.Column("email_canonical", email, nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("email_canonical", canonical, nullable=False),
         sa.Column("link_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("code_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("attempts_left", sa.Integer(), nullable=False),
