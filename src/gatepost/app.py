@@ -39,6 +39,7 @@ from gatepost.core.http.route_table import RouteTable, route_path
 from gatepost.core.limits import Limits
 from gatepost.core.logging import Logger
 from gatepost.core.metrics import Metrics
+from gatepost.exports import routes as exports
 from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
 from gatepost.login import routes as login
 from gatepost.notices import routes as notices
@@ -104,6 +105,7 @@ ROUTERS = (
     accounts.api,
     sessions.api,
     notices.api,
+    exports.api,
     users.api,
     tokens.api,
     for_services.api,

@@ -23,6 +23,7 @@ from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
+from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
@@ -196,6 +197,7 @@ class Wiring:
             Verification: self.verification,
             Recovery: self.recovery,
             Notices: self.notices,
+            Exports: self.exports,
         }
 
     def build[S](self, service: type[S], work: Work) -> S:
@@ -304,3 +306,7 @@ class Wiring:
     def notices(self, work: Work) -> Notices:
         fresh_for = self._parts.settings.accounts.fresh_for
         return Notices(work, self.users(work), self.tokens(work), fresh_for)
+
+    def exports(self, work: Work) -> Exports:
+        fresh_for = self._parts.settings.accounts.fresh_for
+        return Exports(work, self.users(work), self.tokens(work), fresh_for)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import Engine, event, select
 
 from gatepost import Gatepost, Settings
@@ -222,31 +222,28 @@ async def test_k15_nobody_is_flooded_and_the_refusal_tells_nothing(
         post = Post(service)
         statuses = {}
         for email in (person.email, "nobody@example.com"):
-            asked = [
+            answers = [
                 await client.post("/password/forgot", json={"email": email}, headers=SAME_ID)
                 for _ in range(7)
             ]
-            statuses[email] = [answer.status_code for answer in asked]
-            clock.move(timedelta(minutes=10))
-        assert statuses[person.email] == [202] * 5 + [429] * 2
+            statuses[email] = [answer.status_code for answer in answers]
+        assert {*map(tuple, statuses.values())} == {(202,) * 5 + (429,) * 2}
         assert [letter.to for letter in await post.letters()] == [person.email] * 5
 
 
 async def test_a_code_is_guessed_by_account_and_not_by_address(
     settings: Settings, clock: MovableClock
 ) -> None:
-    counting = settings.model_copy(update={"rate_limits": "on", "trusted_proxies": ["127.0.0.1/32"]})
+    counting = settings.model_copy(update={"rate_limits": "on"})
     service = Gatepost(counting, clock=clock, limiter=LocalLimiter(lambda: 0.0))
-    async with service.lifespan(), open_client(service) as client:
-        answers = [
-            await client.post(
-                "/password/reset",
-                json={"email": "ada@example.com", "code": f"{number:06}", "password": NEW},
-                headers={"X-Forwarded-For": f"9.0.0.{number}"},
-            )
-            for number in range(12)
-        ]
-    assert [answer.status_code for answer in answers] == [400] * 10 + [429] * 2
+    statuses = []
+    async with service.lifespan():
+        for number in range(12):
+            transport = ASGITransport(app=service.app, client=(f"9.0.0.{number}", 1))
+            async with AsyncClient(transport=transport, base_url="http://gatepost.test") as client:
+                answer = await reset(client, email="ada@example.com", code=f"{number:06}")
+            statuses.append(answer.status_code)
+    assert statuses == [400] * 10 + [429] * 2
 
 
 async def test_f02_f05_the_link_leads_to_the_public_url_and_goes_to_one_address(

@@ -161,7 +161,12 @@ async def delete_user(
 # ── by mail ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-@api.post("/users/me/email/verification", status_code=202, responses=responses(401, 403, 409, 429, 503))
+@api.post(
+    "/users/me/email/verification",
+    status_code=202,
+    response_class=Response,
+    responses=responses(401, 403, 409, 429, 503),
+)
 async def ask_for_verification(me: CallerHere, verification: VerificationHere) -> Response:
     """Get a mail by which to verify one's address. What was sent before does not work any more."""
     await verification.ask_again(me)
@@ -201,7 +206,12 @@ async def verify_email(shown: ShownProof, verification: VerificationHere) -> Res
     return Response(status_code=204)
 
 
-@api.post("/password/forgot", status_code=202, responses=responses(413, 415, 422, 429, 503))
+@api.post(
+    "/password/forgot",
+    status_code=202,
+    response_class=Response,
+    responses=responses(413, 415, 422, 429, 503),
+)
 async def forgot_password(given: ForgottenPassword, recovery: RecoveryHere) -> Response:
     """Get a mail by which to set a new password. The answer is the same whether the address has an account."""
     await recovery.ask(given.email)
