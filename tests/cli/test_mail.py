@@ -120,6 +120,10 @@ def test_doctor_knows_how_mail_goes_out(command: Command, tmp_path: Path) -> Non
     for changed, found in (
         ({}, {"mail": "ok", "mail sender": "ok"}),
         ({"GATEPOST_MAIL_URL": ""}, {"mail": "warning"}),
+        (
+            {"GATEPOST_MAIL_URL": "", "GATEPOST_ACCOUNTS__EMAIL_VERIFICATION": "required"},
+            {"mail": "danger"},
+        ),
         ({"GATEPOST_MAIL_URL": f"file://{tmp_path}/file/out"}, {"mail": "danger", "mail sender": "ok"}),
         ({"GATEPOST_MAIL_URL": f"smtps://127.0.0.1:{Sink().port}"}, {"mail": "danger", "mail sender": "ok"}),
         ({"GATEPOST_MAIL__SENDER": "a@acme.io"}, {"mail": "ok", "mail sender": "ok"}),

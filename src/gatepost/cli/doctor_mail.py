@@ -33,6 +33,9 @@ async def mail_checks(settings: "Settings", clock: "Clock") -> list[Check]:
     if url is None:
         says = "Nothing sends mail: nobody can prove an address, or come back after a forgotten password."
         level = "warning" if settings.environment == "production" else "ok"
+        if settings.accounts.email_verification == "required":
+            says = "Addresses must be verified, and nothing sends the mail for it: nobody new can sign in."
+            level = "danger"
         return [Check("mail", level, says, _URL)]
     named = parse_mail_url(url)
     if named.server is not None:
