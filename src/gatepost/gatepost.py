@@ -138,7 +138,9 @@ class Gatepost:
         )
         lifetime = timedelta(seconds=settings.idempotency_seconds)
         self.idempotency = Idempotency(self.database, ring, self.clock, lifetime)
-        self.schedule = Schedule(self.database, jobs(settings, ring, self.run), self.clock, self.log)
+        self.schedule = Schedule(
+            self.database, jobs(settings, ring, self.run, self.build), self.clock, self.log
+        )
         self.outbox = Outbox(
             self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
         )

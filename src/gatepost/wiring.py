@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gatepost.access import Access
-from gatepost.accounts import Accounts, EmailChange, Recovery, Setup, Verification
+from gatepost.accounts import (
+    Accounts,
+    Deletion,
+    EmailChange,
+    Recovery,
+    Setup,
+    Verification,
+    closed_accounts,
+)
 from gatepost.core.clock import Clock, ShiftedClock
 from gatepost.core.database import Database
 from gatepost.core.events import SEALED as SEALED_DELIVERIES
@@ -62,6 +70,14 @@ _MAILS_AHEAD = 8
 _COMPOSING_SECONDS = 5.0
 
 
+class Build(Protocol):
+    """Builds a service for a unit of work."""
+
+    def __call__[S](self, service: type[S], work: Work) -> S:
+        """Return it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """What lives as long as the process; everything else is built for one unit of work."""
@@ -85,7 +101,7 @@ class Parts:
     mail_code_keys: list[bytes]
 
 
-def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
+def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]:
     """Return all that recurs."""
     return [
         *past_sessions(settings.sessions),
@@ -96,6 +112,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run) -> list[Job]:
         expired_deliveries(),
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
+        closed_accounts(run, lambda work: build(Deletion, work)),
     ]
 
 
@@ -194,6 +211,7 @@ class Wiring:
             Setup: self.setup,
             MailProofs: self.mail_proofs,
             EmailChange: self.email_change,
+            Deletion: self.deletion,
             Verification: self.verification,
             Recovery: self.recovery,
             Notices: self.notices,
@@ -272,6 +290,10 @@ class Wiring:
             parts.limits,
         )
 
+    def deletion(self, work: Work) -> Deletion:
+        options = self._parts.settings.accounts
+        return Deletion(work, self.users(work), self.sessions(work), self.mail_proofs(work), options)
+
     def recovery(self, work: Work) -> Recovery:
         parts = self._parts
         return Recovery(
@@ -294,6 +316,7 @@ class Wiring:
             self.tokens(work),
             self.verification(work),
             self.email_change(work),
+            self.deletion(work),
             self.mail_proofs(work),
             parts.settings.accounts,
             parts.limits,

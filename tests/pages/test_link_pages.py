@@ -1,6 +1,7 @@
 """The pages that links lead to: opening them does nothing, the button does, and they stand by themselves."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -40,7 +41,9 @@ class Form(HTMLParser):
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     # So that what is logged of a request can be looked at.
-    return by_hand(settings, email_verification="required").model_copy(update={"log_level": "info"})
+    return by_hand(settings, email_verification="required", deletion_grace=timedelta(days=7)).model_copy(
+        update={"log_level": "info"}
+    )
 
 
 @pytest.fixture
@@ -59,19 +62,21 @@ async def member(client: AsyncClient, post: Post, name: str) -> dict[str, str]:
 
 
 async def letters(client: AsyncClient, post: Post) -> dict[Purpose, Letter]:
-    """Return a letter of each purpose. Ada is to verify and to reset, Bob to confirm, Carol could undo."""
-    bob, carol = await member(client, post, "bob"), await member(client, post, "carol")
+    """Return a letter of each purpose. Ada is to verify and to reset, Bob to confirm, Carol could undo, Dan stay."""
+    bob, carol, dan = [await member(client, post, name) for name in ("bob", "carol", "dan")]
     await client.post("/users/me/email", json={"email": "carol@new.example"}, headers=carol)
     confirm = await post.letter("change_email_confirm")
     await client.post("/email/verify", json={"token": confirm.token})
     await client.post("/users/", json={"email": "ada@example.com", "password": PASSWORD})
     await client.post("/password/forgot", json={"email": "ada@example.com"})
     await client.post("/users/me/email", json={"email": "bob@new.example"}, headers=bob)
+    await client.delete("/users/me", headers=dan)
     kinds = {letter.kind: letter for letter in await post.letters()}
     return {
         Purpose.VERIFY_EMAIL: kinds["verify_email"],
         Purpose.CONFIRM_EMAIL: kinds["change_email_confirm"],
         Purpose.UNDO_EMAIL: kinds["email_changed"],
+        Purpose.KEEP_ACCOUNT: kinds["account_deletion_scheduled"],
         Purpose.RESET_PASSWORD: kinds["reset_password"],
     }
 
@@ -118,6 +123,10 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
         assert (await press(client, found[purpose])).status_code == 200
         assert (await make.sign_in(before, PASSWORD)).status_code == 400
         assert (await make.sign_in(after, PASSWORD)).status_code == 200
+
+    assert (await make.sign_in("dan@example.com", PASSWORD)).status_code == 400
+    assert (await press(client, found[Purpose.KEEP_ACCOUNT])).status_code == 200
+    assert (await make.sign_in("dan@example.com", PASSWORD)).status_code == 200
 
     for letter in found.values():
         assert (await client.get(letter.link)).status_code == 400

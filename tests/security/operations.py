@@ -27,6 +27,7 @@ PUBLIC = {
     ("get", "/session"),
     ("post", "/session"),
     ("delete", "/session"),
+    ("post", "/deletion/cancel"),
     ("post", "/email/undo"),
     ("post", "/email/verify"),
     ("post", "/password/forgot"),

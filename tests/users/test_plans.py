@@ -264,7 +264,7 @@ async def test_clean_up_finds_what_is_over_by_an_index(
     gone = []
     with overheard() as heard:
         ring = KeyRing(gatepost.settings.key_ring())
-        for job in jobs(gatepost.settings, ring, gatepost.run):
+        for job in jobs(gatepost.settings, ring, gatepost.run, gatepost.build):
             async with gatepost.database.write() as transaction:
                 gone.append(await job.run(transaction, clock.now() + timedelta(days=1000)))
     assert sum(gone) > 0

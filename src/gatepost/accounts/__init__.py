@@ -5,6 +5,8 @@ sessions and whatever was sent by mail before, a disabled or deleted person has 
 address can put it back from there. Asking for a new password tells nobody whether there is an account.
 """
 
+from gatepost.accounts.clean_up import closed_accounts
+from gatepost.accounts.deletion import Deletion
 from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.errors import (
     CurrentPasswordWrong,
@@ -14,6 +16,8 @@ from gatepost.accounts.errors import (
     SignUpClosed,
 )
 from gatepost.accounts.events import (
+    AccountDeletionScheduled,
+    AccountKept,
     EmailChangeAsked,
     EmailVerificationAsked,
     PasswordResetAsked,
@@ -28,10 +32,13 @@ from gatepost.accounts.setup import Setup
 from gatepost.accounts.verification import Verification
 
 __all__ = [
+    "AccountDeletionScheduled",
+    "AccountKept",
     "AccountOptions",
     "Accounts",
     "ChangeAccount",
     "CurrentPasswordWrong",
+    "Deletion",
     "EmailAlreadyVerified",
     "EmailChange",
     "EmailChangeAsked",
@@ -47,4 +54,5 @@ __all__ = [
     "SetupRefused",
     "SignUpClosed",
     "Verification",
+    "closed_accounts",
 ]

@@ -93,9 +93,11 @@ class EmailChange:
         claim = await self._proofs.check(shown, Purpose.UNDO_EMAIL)
         user = await self._users.load(claim.user_id)
         await self._proofs.use(claim)
-        if not user.is_active:
+        if not user.is_active and user.delete_after is None:
             raise MailProofInvalid
-        await self._users.change(user, ProfileChange(email=claim.email, email_verified=True))
+        # A thief may have asked for the end of the account, too.
+        back = ProfileChange(email=claim.email, email_verified=True, is_active=True)
+        await self._users.change(user, back)
         await self._sessions.end_all(user.id, EndReason.EMAIL_RESTORED)
         await self._proofs.drop(user.id)
         # An address of the thief's may have an offer of its own; the one of an older address stays good.

@@ -5,7 +5,29 @@ from typing import ClassVar
 
 from gatepost.core.events import Event
 
-__all__ = ["EmailChangeAsked", "EmailVerificationAsked", "PasswordResetAsked", "SetupCompleted"]
+__all__ = [
+    "AccountDeletionScheduled",
+    "AccountKept",
+    "EmailChangeAsked",
+    "EmailVerificationAsked",
+    "PasswordResetAsked",
+    "SetupCompleted",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDeletionScheduled(Event):
+    """A person wants their account deleted: it is closed, and erased after `until` unless they change their mind."""
+
+    type: ClassVar[str] = "account.deletion_scheduled"
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountKept(Event):
+    """A person changed their mind, and their account is open again."""
+
+    type: ClassVar[str] = "account.kept"
 
 
 @dataclass(frozen=True, kw_only=True)

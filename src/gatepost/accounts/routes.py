@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
+from gatepost.accounts.deletion import Deletion
 from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.recovery import Recovery
 from gatepost.accounts.schemas import (
@@ -34,6 +35,7 @@ __all__ = ["api", "own_profile"]
 api = APIRouter(tags=["users"], route_class=StrictJsonRoute)
 
 AccountsHere = Annotated[Accounts, room(Accounts)]
+DeletionHere = Annotated[Deletion, room(Deletion)]
 EmailChangeHere = Annotated[EmailChange, room(EmailChange)]
 EmailToRead = Annotated[EmailChange, room(EmailChange, read_only=True)]
 RecoveryHere = Annotated[Recovery, room(Recovery)]
@@ -140,7 +142,7 @@ async def change_user(
 
 @api.delete("/users/me", status_code=204, responses=responses(401, 412, 422, 429, 503))
 async def delete_own(me: CallerHere, accounts: AccountsHere, if_match: IfMatch = None) -> Response:
-    """Delete one's own account, with its sessions, tokens and secrets, at once."""
+    """Delete one's own account, with its sessions, tokens and secrets: at once, or after the grace period."""
     await accounts.delete_own(me, _version(if_match))
     return Response(status_code=204)
 
@@ -203,6 +205,13 @@ async def undo_email(shown: ShownProof, changes: EmailChangeHere) -> Response:
 async def verify_email(shown: ShownProof, verification: VerificationHere) -> Response:
     """Verify an address, or confirm a new one: with the token of the link that was sent there, or with the code."""
     await verification.confirm(shown)
+    return Response(status_code=204)
+
+
+@api.post("/deletion/cancel", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
+async def cancel_deletion(shown: ShownProof, deletion: DeletionHere) -> Response:
+    """Keep an account that was to be deleted, with the link or the code that was sent. It signs nobody in."""
+    await deletion.cancel(shown)
     return Response(status_code=204)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from gatepost.access import Permission
+from gatepost.accounts.deletion import Deletion
 from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.errors import (
     CurrentPasswordWrong,
@@ -15,7 +16,6 @@ from gatepost.accounts.errors import (
 from gatepost.accounts.schemas import ChangeAccount, NewAccount
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.verification import Verification
-from gatepost.core.idempotency import erase_answers
 from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
@@ -41,6 +41,7 @@ class Accounts:
         tokens: Tokens,
         verification: Verification,
         email_change: EmailChange,
+        deletion: Deletion,
         proofs: MailProofs,
         options: AccountOptions,
         limits: Limits,
@@ -52,6 +53,7 @@ class Accounts:
         self._tokens = tokens
         self._verification = verification
         self._email_change = email_change
+        self._deletion = deletion
         self._proofs = proofs
         self._options = options
         self._limits = limits
@@ -128,11 +130,14 @@ class Accounts:
         return await self._apply(user, change, hashed, keep=None)
 
     async def delete_own(self, me: Principal, if_version: int | None = None) -> None:
-        """Delete one's own account; needs a fresh sign-in. Raises ReauthenticationRequired, StaleVersion."""
+        """Delete one's own account, at once or after the grace period; needs a fresh sign-in.
+
+        Raises ReauthenticationRequired, StaleVersion.
+        """
         me.need_fresh(self._options.fresh_for, self._work.now)
         user = await self._users.load(me.subject, if_version)
         await self._tokens.confirm(me)
-        await self._erase(user)
+        await self._deletion.ask(user)
 
     async def delete(
         self, user_id: UUID, if_version: int | None = None, *, actor: Principal | None = None
@@ -143,14 +148,7 @@ class Accounts:
         """
         user = await self._users.load(user_id, if_version)
         await self._confirm(actor)
-        await self._erase(user)
-
-    async def _erase(self, user: User) -> None:
-        """Delete the person, and the profile that may be kept as the answer to a sign-up."""
-        # Ended, not only gone with the row: other services learn of it by the event.
-        await self._sessions.end_all(user.id, EndReason.DELETED)
-        await erase_answers(self._work, user.id)
-        await self._users.delete(user)
+        await self._deletion.erase(user)
 
     async def _confirm(self, actor: Principal | None) -> None:
         if actor is not None:

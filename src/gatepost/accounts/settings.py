@@ -33,6 +33,13 @@ class AccountOptions(BaseModel):
         le=timedelta(days=30),
         description="How long a change of address can be undone from the old one.",
     )
+    deletion_grace: timedelta = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="How long an account that its owner deletes stays closed before it is erased; a mail has the "
+        "link that keeps it. 0: erased at once.",
+    )
     password_reset_lifetime: timedelta = Field(
         timedelta(hours=1),
         ge=timedelta(minutes=5),

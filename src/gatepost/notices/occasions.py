@@ -6,7 +6,12 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from gatepost.accounts import EmailChangeAsked, EmailVerificationAsked, PasswordResetAsked
+from gatepost.accounts import (
+    AccountDeletionScheduled,
+    EmailChangeAsked,
+    EmailVerificationAsked,
+    PasswordResetAsked,
+)
 from gatepost.core.events import Event
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
@@ -69,6 +74,7 @@ def _address_is_known(event: Happening) -> bool:
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
     Occasion(EmailChangeAsked, "change_email_confirm"),
+    Occasion(AccountDeletionScheduled, "account_deletion_scheduled", scene="request"),
     Occasion(PasswordResetAsked, "reset_password"),
     Occasion(SessionStarted, "new_device", scene="session"),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),

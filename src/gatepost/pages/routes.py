@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from gatepost.accounts import EmailChange, PasswordReset, Recovery, Verification
+from gatepost.accounts import Deletion, EmailChange, PasswordReset, Recovery, Verification
 from gatepost.core.http.cookies import CsrfRefused
 from gatepost.core.http.deps import client_info, house
 from gatepost.core.http.forms import read_form
@@ -94,6 +94,10 @@ async def _undo(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, st
     await home.build(EmailChange, work).undo(shown)
 
 
+async def _keep(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, str]) -> None:
+    await home.build(Deletion, work).cancel(shown)
+
+
 async def _reset(home: Any, work: Work, shown: ShownProof, form: Mapping[str, str]) -> None:
     given = PasswordReset(token=shown.token, password=form.get("password", ""))
     await home.build(Recovery, work).reset(given, given.password)
@@ -102,6 +106,7 @@ async def _reset(home: Any, work: Work, shown: ShownProof, form: Mapping[str, st
 LinkPage(Purpose.VERIFY_EMAIL, _verify)
 LinkPage(Purpose.CONFIRM_EMAIL, _verify)
 LinkPage(Purpose.UNDO_EMAIL, _undo)
+LinkPage(Purpose.KEEP_ACCOUNT, _keep)
 LinkPage(Purpose.RESET_PASSWORD, _reset)
 
 

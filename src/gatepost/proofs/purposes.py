@@ -11,6 +11,7 @@ class Purpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
     CONFIRM_EMAIL = "confirm_email"
     UNDO_EMAIL = "undo_email"
+    KEEP_ACCOUNT = "keep_account"
     RESET_PASSWORD = "reset_password"  # noqa: S105  no password
 
     @property

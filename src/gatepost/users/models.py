@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.core.models import Base, Canonical
@@ -11,14 +11,21 @@ from gatepost.core.models import Base, Canonical
 __all__ = ["User"]
 
 
+_IS_CLOSED = text("delete_after IS NOT NULL")
+
+
 class User(Base):
-    """A person. `version` counts changes: it is the ETag, and guards against lost updates."""
+    """A person. `version` counts changes: it is the ETag, and guards against lost updates.
+
+    `delete_after` is set while an account is closed that is going to be erased then.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         Index("ix_users_created_at_id", "created_at", "id"),
         Index("ix_users_is_active_created_at_id", "is_active", "created_at", "id"),
         Index("ix_users_is_active_email_canonical", "is_active", "email_canonical"),
+        Index("ix_users_delete_after", "delete_after", sqlite_where=_IS_CLOSED, postgresql_where=_IS_CLOSED),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -29,6 +36,7 @@ class User(Base):
     is_active: Mapped[bool]
     email_verified_at: Mapped[datetime | None]
     locked_until: Mapped[datetime | None]
+    delete_after: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column()

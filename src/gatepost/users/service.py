@@ -1,6 +1,7 @@
 """The rules about people's records."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -119,6 +120,8 @@ class Users:
             user.email_canonical = canonical_email(user.email)
             # What was proven was the address of before.
             user.email_verified_at = None
+        if "is_active" in changed and user.is_active:
+            user.delete_after = None
         if wanted.get("email_verified", user.email_verified) != user.email_verified:
             user.email_verified_at = self._work.now if wanted["email_verified"] else None
         if changed:
@@ -150,6 +153,12 @@ class Users:
         # The clock may not have moved since the last change; the version has to.
         flag_modified(user, "updated_at")
         await self._flush()
+
+    async def close(self, user: User, until: datetime) -> None:
+        """Disable a person who is going to be erased then, unless somebody enables them before."""
+        user.is_active, user.delete_after, user.updated_at = False, until, self._work.now
+        await self._flush()
+        self._work.events.record(UserDisabled(subject=user.id))
 
     async def delete(self, user: User) -> None:
         """Erase the person; what hangs on it goes with the row."""

@@ -1,4 +1,4 @@
-"""Links and codes that were sent by mail.
+"""Links and codes that were sent by mail; accounts that are closed before they are erased.
 
 Revision ID: 0010
 Revises: 0009
@@ -12,9 +12,19 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+_IS_CLOSED = sa.text("delete_after IS NOT NULL")
+
 
 def upgrade() -> None:
     """Migrate forward."""
+    op.add_column("users", sa.Column("delete_after", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_users_delete_after",
+        "users",
+        ["delete_after"],
+        sqlite_where=_IS_CLOSED,
+        postgresql_where=_IS_CLOSED,
+    )
     canonical = sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql")
     op.create_table(
         "mail_proofs",
@@ -41,5 +51,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Migrate back."""
+    """Migrate back. Whoever was to be erased stays, closed."""
     op.drop_table("mail_proofs")
+    op.drop_index("ix_users_delete_after", "users")
+    with op.batch_alter_table("users") as users:
+        users.drop_column("delete_after")
