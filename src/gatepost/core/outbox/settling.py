@@ -73,17 +73,23 @@ class Settling:
 
     async def written(self) -> None:
         """Return when everything is written. Raises what prevents it: DatabaseUnavailable, TransactionConflict."""
-        while self._pending or self._writing is not None:
+        while self._pending or self._is_writing():
             await asyncio.shield(self._begin())
 
+    def _is_writing(self) -> bool:
+        # One that is done stands here until the loop comes round to `_ended`. To wait for it would not let the loop go
+        # on, and so it would be waited for again, for ever.
+        return self._writing is not None and not self._writing.done()
+
     def _begin(self) -> "asyncio.Task[None]":
-        if self._writing is None:
+        if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
             self._writing.add_done_callback(self._ended)
         return self._writing
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._writing = None
+        if self._writing is task:
+            self._writing = None
         if not task.cancelled():
             task.exception()  # who waits for it is told; nobody else need be
 
