@@ -16,6 +16,7 @@ ROOMS = Path(__file__).parent.parent / "src" / "gatepost"
 LOCALES = ROOMS / "notices" / "locales"
 # Where templates lie, and what is put before their names.
 TEMPLATES = ((ROOMS / "notices" / "templates", ""), (ROOMS / "pages" / "templates", "pages/"))
+METHODS = [("**", "jinja2.ext.babel_extract")]
 OPTIONS = {"**": {"newstyle_gettext": "true", "trimmed": "true", "silent": "false"}}
 # A date of making would differ each time.
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,9 +25,9 @@ NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 def extracted() -> Catalog:
     """Return a catalogue of all that the templates say."""
     found = [
-        (f"{prefix}{file}", *more)
+        (f"{prefix}{file}", line, message, comments, context)
         for folder, prefix in TEMPLATES
-        for file, *more in extract_from_dir(folder, [("**", "jinja2.ext.babel_extract")], OPTIONS)
+        for file, line, message, comments, context in extract_from_dir(folder, METHODS, OPTIONS)
     ]
     catalogue = Catalog(project="Gatepost", charset="utf-8", creation_date=NEVER, revision_date=NEVER)
     # Sorted, so that a catalogue changes where the words do.

@@ -215,7 +215,8 @@ async def test_g01_g03_nobody_learns_by_it_who_has_an_account(
 async def test_k15_nobody_is_flooded_and_the_refusal_tells_nothing(
     settings: Settings, clock: MovableClock
 ) -> None:
-    counting = settings.model_copy(update={"rate_limits": "on"})
+    limits = settings.limits.model_copy(update={"credentials": 100})
+    counting = settings.model_copy(update={"rate_limits": "on", "limits": limits})
     service = Gatepost(counting, clock=clock, limiter=LocalLimiter(lambda: 0.0))
     async with service.lifespan(), open_client(service) as client:
         person = await Make(service, client).user()

@@ -26,7 +26,7 @@ SECRET = {"hash", "holder"}
 
 
 def test_no_column_that_belongs_to_a_person_is_forgotten() -> None:
-    tables = {part.model.__table__.name: part for part in PARTS}
+    tables = {part.model.__tablename__: part for part in PARTS}
     assert tables.keys().isdisjoint(IMPERSONAL)
     assert Base.metadata.tables.keys() == tables.keys() | IMPERSONAL
     for name, part in tables.items():

@@ -198,7 +198,10 @@ async def test_i11_every_operation_is_counted_but_health(database_url: str, tmp_
         assert len(found) > 8
         for number, each in enumerate(found):
             async with client_at(service, f"9.0.0.{number + 1}") as client:
-                answers = [await each.call(client) for _ in range(6)]
+                # What counts by recipient is not asked about here.
+                own = {"email": f"caller{number}@example.com"} if "email" in each.fields else {}
+                body = {**each.valid_body(), **own}
+                answers = [await each.call(client, body=body) for _ in range(6)]
             name, count = ("published", 4) if each.path in PUBLISHED else ("general", 5)
             assert admitted(answers) == count, each
             assert_problem(answers[-1], 429)

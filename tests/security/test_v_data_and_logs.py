@@ -54,7 +54,7 @@ async def test_v14_2_1_no_operation_takes_a_secret_or_an_address_of_a_person_in_
     for operation in await operations(client):
         taken = {parameter["name"] for parameter in operation.parameters if parameter["in"] != "header"}
         assert not taken & {"password", "token", "code", "secret", "access_token", "refresh_token"}, operation
-        assert "email" not in operation.path
+        assert "{email" not in operation.path
 
 
 @no_database_matters

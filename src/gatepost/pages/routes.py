@@ -36,11 +36,7 @@ class LinkPage:
 
     async def offer(self, request: Request) -> Response:
         """Show the button, or that the link is dead. Programs that open every link of a mail do no harm."""
-        home, token = house(request), request.query_params.get("token", "")
-        proofs = home.build(MailProofs, home.reading(client=client_info(request)))
-        if not await proofs.works(self._purpose, token):
-            return _dead(request)
-        return self._form(request, 200, token, refused=False)
+        return await self._form(request, request.query_params.get("token", ""), refused=False)
 
     async def take(self, request: Request) -> Response:
         """Do it."""
@@ -59,17 +55,21 @@ class LinkPage:
         except (MailProofInvalid, EmailTaken):
             return _dead(request)
         except (PasswordRefused, ValidationError):
-            return self._form(request, 422, shown.token or "", refused=True)
+            return await self._form(request, shown.token or "", refused=True)
         except LimitExceeded as error:
             answer = _page(request, "too-many", 429)
             answer.headers.update({"Retry-After": str(error.retry_after), **error.verdict.fields})
             return answer
         return _page(request, f"{self._purpose.page}-done", 200)
 
-    def _form(self, request: Request, status: int, token: str, *, refused: bool) -> Response:
-        least = house(request).settings.passwords.minimum_length
+    async def _form(self, request: Request, token: str, *, refused: bool) -> Response:
+        home = house(request)
+        proofs = home.build(MailProofs, home.reading(client=client_info(request)))
+        if not await proofs.works(self._purpose, token):
+            return _dead(request)
+        least = home.settings.passwords.minimum_length
         told = {"action": self._purpose.page, "token": token, "refused": refused, "least": least}
-        return _page(request, self._purpose.page, status, **told)
+        return _page(request, self._purpose.page, 422 if refused else 200, **told)
 
 
 def _dead(request: Request) -> Response:
