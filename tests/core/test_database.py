@@ -1,12 +1,14 @@
 """The database as its users meet it: reads that hold up nobody, counts that never repeat, files of their owner."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from sqlalchemy import Engine, event, text
 
 from gatepost import Gatepost, Settings
 from gatepost.core.database import Database, DatabaseOptions, DatabaseUnavailable
+from gatepost.core.database.sqlite_driver import WholeConnection
 from gatepost.core.errors import Stopped
 from gatepost.users import UserFilter, Users
 from tests.conftest import open_client
@@ -152,6 +155,50 @@ async def test_f08_searches_leave_connections_to_the_look_ups(database_url: str)
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
     await small.close()
+
+
+@on_sqlite
+@pytest.mark.parametrize("warm", [False, True], ids=["opening", "open"])
+async def test_a_write_that_is_cut_off_leaves_nothing_open_and_nothing_locked(
+    database_url: str, warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off in turn at every word to the driver: the next one writes at once, with nothing left to collect."""
+    said, cut_at, cut = 0, 0, asyncio.Event()
+    told = WholeConnection._execute
+
+    async def tell(self: WholeConnection, *what: Any, **how: Any) -> Any:
+        nonlocal said
+        said += 1
+        if said == cut_at:
+            asyncio.get_running_loop().call_soon(writing.cancel)
+        return await told(self, *what, **how)
+
+    async def write(database: Database) -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("UPDATE installation SET setup_done_at = NULL"))
+            await transaction.execute(text("WITH n(i) AS (VALUES (1), (2), (3)) SELECT i FROM n"))
+
+    monkeypatch.setattr(WholeConnection, "_execute", tell)
+    while not cut.is_set():
+        one, other = (Database(database_url, DatabaseOptions(lock_timeout=0.2)) for _ in range(2))
+        said = -1_000
+        if warm:
+            await write(one)
+        said, cut_at = 0, cut_at + 1
+        writing = asyncio.create_task(write(one))
+        with suppress(asyncio.CancelledError):
+            await writing
+            cut.set()
+        said = -1_000
+        gc.disable()
+        try:
+            await one.close()
+            await write(other)
+        finally:
+            gc.enable()
+        await other.close()
+    assert cut_at > 8
+    gc.collect()  # what was left open would be a warning, and warnings are errors
 
 
 async def test_scans_at_once_all_answer(database: Database) -> None:

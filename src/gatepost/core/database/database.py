@@ -28,6 +28,7 @@ class Database:
         self.url = make_url(url)
         self.options = options or DatabaseOptions()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._closing: set[asyncio.Future[None]] = set()
         self.engine: AsyncEngine
         self.reads: Reader
         if self.is_sqlite:
@@ -59,7 +60,10 @@ class Database:
                 await _finish(transaction, before_commit)
             finally:
                 # Shielded: a request that is cancelled must not leave its connection behind.
-                await asyncio.shield(transaction.close())
+                closing = asyncio.ensure_future(transaction.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+                await asyncio.shield(closing)
 
     async def ping(self) -> None:
         """Run the smallest query. Raises DatabaseUnavailable."""
@@ -74,7 +78,8 @@ class Database:
         return found
 
     async def close(self) -> None:
-        """Give back every connection."""
+        """Give back every connection, also those that somebody who was cancelled is still giving back."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self.engine.dispose()
         await self.reads.close()
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gatepost.core.database.sqlite_driver import connect_whole
 from gatepost.core.database.tls import tls
 from gatepost.core.errors import Stopped
 
@@ -49,7 +50,7 @@ def sqlite_writer(url: URL, options: DatabaseOptions) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=options.pool_timeout,
         hide_parameters=True,
-        connect_args={"timeout": options.lock_timeout},
+        connect_args={"timeout": options.lock_timeout, "async_creator_fn": connect_whole},
     )
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -58,9 +59,9 @@ def sqlite_writer(url: URL, options: DatabaseOptions) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        # The driver's own implicit BEGIN comes too late and loses updates: we emit BEGIN ourselves.
-        connection.isolation_level = None
         try:
+            # The driver's own implicit BEGIN comes too late and loses updates: we emit BEGIN ourselves.
+            connection.isolation_level = None
             _prepare_sqlite(connection, options)
         except BaseException:
             # The pool does not know it yet, and its thread would keep the process alive.
