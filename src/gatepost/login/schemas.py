@@ -30,7 +30,7 @@ class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameter
     grant_type: str = Field("password", max_length=100, description="`password` or `refresh_token`.")
     username: str | None = Field(None, max_length=320, description="The e-mail address.")
     password: GivenPassword | None = None
-    refresh_token: str | None = Field(None, max_length=8192)
+    refresh_token: str | None = Field(None, max_length=200)
     scope: str | None = Field(None, max_length=1000)
 
 
