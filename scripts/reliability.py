@@ -24,6 +24,9 @@ SCENARIOS = {
     "f12-emptied": ("F12", "Redis forgets everything (FLUSHALL)"),
     "f12-frozen": ("F12", "Redis is frozen (SIGSTOP)"),
     "f12-full": ("F12", "Redis is full, and refuses to write"),
+    "f19": ("F19", "PostgreSQL is away for 30 s, and 60 clients repeat at once, five times, whatever fails"),
+    "f20": ("F20", "two thousand slow clients, half through the proxy, half at a service itself"),
+    "f32-refresh": ("F32", "a thousand sessions are refreshed in the same second"),
 }
 
 HEAD = """# Reliability
@@ -50,8 +53,7 @@ process goes (floods, slow and giant requests: `tests/security/test_k_resources.
 authorization: `tests/races/test_no_stale_callers.py`), F32 (one read for all who ask at once:
 `tests/tokens/test_callers.py`, `tests/tokens/test_keys.py`).
 
-Not measured yet as scenarios of their own: the retry storm of F19, two thousand slow connections of F20 behind the
-proxy, and F05, which needs a replica.
+F19, F20 and F32 as scenarios of their own are in `tests/soak/test_storms.py`. F05 needs a replica, and is not measured.
 """
 
 

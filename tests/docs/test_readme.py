@@ -133,13 +133,15 @@ def embedded(directory: Path) -> Generator[str]:
     """Write shop.py, run what the README says, and yield where the shop answers."""
     code, shell = blocks("Inside your FastAPI app")
     port = free_port()
-    (directory / "shop.py").write_text(code.text.replace(ADDRESS, f"127.0.0.1:{port}"), encoding="utf-8")
+    (directory / "shop.py").write_text(code.text.replace("8002", str(port)), encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = environment(directory, {**A_STRANGERS, "PATH": path, "GRANIAN_PORT": str(port)})
+    env = environment(directory, {**A_STRANGERS, "PATH": path})
     *before, serve = commands(shell)
+    assert "8002" in code.text
+    assert "8002" in serve
     for command in before:
         subprocess.run(command.split(), cwd=directory, env=env, check=True, stdout=subprocess.DEVNULL)
-    server = subprocess.Popen(serve.split(), cwd=directory, env=env)
+    server = subprocess.Popen(serve.replace("8002", str(port)).split(), cwd=directory, env=env)
     try:
         yield answering(f"http://127.0.0.1:{port}", server)
     finally:

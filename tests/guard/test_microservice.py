@@ -35,12 +35,12 @@ async def orders(directory: Path, issuer: str, **settings: str) -> AsyncGenerato
     assert block
     port = free_port()
     commands = block[1].replace("http://127.0.0.1:8000", issuer).replace("8001", str(port))
-    bin_of_python = str(Path(sys.executable).parent)
-    env = environment(directory, settings)
+    # It may be run by the Python of another environment than the one in the repository.
+    commands = commands.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     process = await asyncio.create_subprocess_exec(
         *("sh", "-e", "-c", commands),
         cwd=ROOT,
-        env={**env, "PATH": f"{bin_of_python}:{env['PATH']}", "UVICORN_LOG_LEVEL": "warning"},
+        env=environment(directory, settings),
         start_new_session=True,
     )
     try:

@@ -85,7 +85,10 @@ async def me(server: Server, token: str) -> int:
     return answer.status_code
 
 
-@pytest.mark.parametrize("round_", range(3))
+# Fifty rounds in `make soak`.
+@pytest.mark.parametrize(
+    "round_", [0, 1, *(pytest.param(number, marks=pytest.mark.soak) for number in range(2, 50))]
+)
 async def test_d01_a_refresh_token_shown_50_times_at_once_has_one_successor(pair: Pair, round_: int) -> None:
     signed = await signed_in(pair.one)
     form = {"grant_type": "refresh_token", "refresh_token": signed["refresh_token"]}

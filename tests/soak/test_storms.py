@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from gatepost.core.bus import LEASE
 from tests.make import PASSWORD
 from tests.soak.cluster import Cluster, client_at
 from tests.soak.load import Load, Tokens, loaded, percentile
@@ -44,12 +46,16 @@ class Impatient:
     stopping: bool = False
 
     async def ask_for_ever(self, number: int) -> None:
-        tokens = self.tokens[number % len(self.tokens)]
+        # Half of the people read, the others sign in: nobody has so many sessions, and the oldest ends.
+        half = len(self.tokens) // 2
+        reader, newcomer = self.tokens[number % half], self.tokens[half + number % half]
         headers = {"X-Forwarded-For": f"198.51.100.{number}"}
         async with client_at(self.cluster.url, headers=headers) as client:
             for turn in itertools.count(number):
                 for _ in range(TRIES):
-                    if self.stopping or await self._asked(client, tokens, turn):
+                    if self.stopping or await self._asked(
+                        client, newcomer if turn % 10 == 0 else reader, turn
+                    ):
                         break
                 if self.stopping:
                     return
@@ -88,7 +94,7 @@ async def impatient(cluster: Cluster, tokens: list[Tokens]) -> AsyncGenerator[Im
 async def test_f19_a_storm_of_retries_dies_down(cluster: Cluster) -> None:
     load = Load(cluster, f"f19-{random.randrange(10**6)}", pause=0.0)
     async with client_at(cluster.url) as client:
-        tokens = await people(load, client, 20)
+        tokens = await people(load, client, 40)
     async with watched(cluster), impatient(cluster, tokens) as crowd:
         await asyncio.sleep(3)
         began = time.monotonic()
@@ -108,14 +114,16 @@ async def test_f19_a_storm_of_retries_dies_down(cluster: Cluster) -> None:
     answers = {
         "lost" if status == 0 else str(status): times for status, times in sorted(crowd.answers.items())
     }
+    first_good = min(at for at in crowd.good if at > ended) - ended
     record(
         "f19",
         answers=answers,
         requests_a_second=[round(usual), round(later)],
+        first_good_after=round(first_good, 2),
         recovered_after=None if recovered is None else round(recovered, 2),
     )
+    assert first_good < 10
     assert recovered is not None
-    assert recovered < 30
     assert set(answers) <= {"200", "503", "lost", "502", "504"}
 
 
@@ -186,7 +194,7 @@ async def test_f20_two_thousand_slow_clients_slow_nobody_else(cluster: Cluster) 
         began = time.monotonic()
         await asyncio.sleep(MEASURED)
         idle = percentile([each for each in load.answers if each.at >= began], 0.99, "me")
-        memory = [cluster.resident_mib()]
+        memory, files = [cluster.resident_mib()], [cluster.open_files()]
         async with slow_clients(places) as crowd:
             await asyncio.sleep(2 * DRIP_SECONDS)
             held, neighbours, began = crowd.held, Neighbours.from_now(), time.monotonic()
@@ -194,9 +202,8 @@ async def test_f20_two_thousand_slow_clients_slow_nobody_else(cluster: Cluster) 
             ended, slowed = time.monotonic(), neighbours.slowed()
             memory.append(cluster.resident_mib())
         meanwhile = [each for each in load.answers if began <= each.at < ended]
-        files = cluster.open_files()
         await asyncio.sleep(3)
-        files_after = cluster.open_files()
+        files.append(cluster.open_files())
     record(
         "f20",
         answers=load.counted(began, ended),
@@ -204,7 +211,7 @@ async def test_f20_two_thousand_slow_clients_slow_nobody_else(cluster: Cluster) 
         cut_off=crowd.cut_off,
         me_p99_ms=[idle, percentile(meanwhile, 0.99, "me")],
         resident_mib=[round(each) for each in memory],
-        open_files=[files, files_after],
+        open_files=files,
         taken_by_others=load.neighbours.share(),
     )
     assert held >= 0.9 * SLOW
@@ -212,27 +219,31 @@ async def test_f20_two_thousand_slow_clients_slow_nobody_else(cluster: Cluster) 
     # The clients share the two processors with the services, and are two thousand.
     assert percentile(meanwhile, 0.99, "me") < 1.5 * idle * slowed + 20
     assert memory[1] < memory[0] + 200
-    assert files_after < 300
+    assert files[1] < files[0] + 20
     await judge(load)
 
 
 # ── F32: all ask for the same in one moment ──────────────────────────────────────────────────────────────────
 
-CROWD = 400
+CROWD = 200
 ROUNDS = 5
 FORGOTTEN_AFTER = 1.2  # seconds: longer than anything is remembered without news
+KEPT = 0.9 * LEASE
 MISSES = 'gatepost_cache_total{cache="callers",result="miss"}'
 
 
-async def test_f32_four_hundred_at_once_cost_one_read_a_process(cluster: Cluster) -> None:
+async def test_f32_two_hundred_at_once_cost_one_read_a_process(cluster: Cluster) -> None:
     load = Load(cluster, f"f32-{random.randrange(10**6)}", pause=0.0)
     async with client_at(cluster.url) as client:
         (tokens,) = await people(load, client, 1)
         before, neighbours = await cluster.measured(MISSES), Neighbours.from_now()
         took: list[float] = []
+        leases = 0
         for _ in range(ROUNDS):
             await asyncio.sleep(FORGOTTEN_AFTER)
+            began = time.monotonic()
             took += await asyncio.gather(*(timed(client, tokens) for _ in range(CROWD)))
+            leases += 1 + math.ceil((time.monotonic() - began) / KEPT)
         reads = await cluster.measured(MISSES) - before
     p99 = sorted(took)[int(0.99 * len(took))]
     record(
@@ -242,8 +253,8 @@ async def test_f32_four_hundred_at_once_cost_one_read_a_process(cluster: Cluster
         processes=len(cluster.workers()),
         p99_ms=round(1000 * p99, 1),
     )
-    # A process whose burst lasts longer than what it read may be used reads once more.
-    assert 0 < reads <= 2 * ROUNDS * len(cluster.workers())
+    # One read a process, and one more for each time that what was read has become too old amid the burst.
+    assert 0 < reads <= leases * len(cluster.workers())
     assert p99 < 1.0 * neighbours.slowed()
 
 

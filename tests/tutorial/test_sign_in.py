@@ -122,7 +122,7 @@ async def test_an_access_token_ends_after_15_minutes(
     clock.move(timedelta(seconds=2))
 
     answer = await client.get("/users/me", headers=me.headers)
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-expired")
     assert answer.headers["www-authenticate"] == 'Bearer realm="gatepost", error="invalid_token"'
 
 

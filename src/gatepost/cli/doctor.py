@@ -228,6 +228,11 @@ async def _schema(settings: "Settings", database: "Database") -> Check:
         return Check("database", "danger", reason(error), "check GATEPOST_DATABASE_URL, and that it runs")
     if found == HEAD:
         return Check("database", "ok", "Reachable, with the schema of this version.")
+    if found is None and settings.is_embedded:
+        says = f"There is none yet in {settings.data_dir}."
+        return Check(
+            "database", "warning", says, "start it here, or name the place of its data: GATEPOST_DATA_DIR"
+        )
     says = f"Its schema is at revision {found or 'none'}, this version needs {HEAD}."
     if found is not None and found > HEAD:
         return Check("database", "danger", says, "install the version of Gatepost that migrated it")

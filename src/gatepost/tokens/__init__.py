@@ -17,6 +17,7 @@ from gatepost.tokens.errors import (
     SessionOver,
     SigningKeyUnknown,
     SigningKeyUnopened,
+    TokenExpired,
     TokenInvalid,
 )
 from gatepost.tokens.events import (
@@ -67,6 +68,7 @@ __all__ = [
     "SigningKeyUnopened",
     "SigningKeys",
     "TokenClaims",
+    "TokenExpired",
     "TokenInvalid",
     "TokenOptions",
     "TokenResponse",

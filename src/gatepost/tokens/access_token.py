@@ -12,7 +12,7 @@ from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from gatepost.core.clock import Clock
 from gatepost.core.ids import new_id
-from gatepost.tokens.errors import TokenInvalid
+from gatepost.tokens.errors import TokenExpired, TokenInvalid
 from gatepost.tokens.keys import KeyStore
 from gatepost.tokens.settings import Algorithm, TokenOptions
 
@@ -113,7 +113,7 @@ class AccessTokens:
         return jwt.encode(header, claims, key.jwk, registry=PINNED[key.algorithm])
 
     async def verify(self, token: str) -> TokenClaims:
-        """Return what the token says. Raises TokenInvalid for whatever is wrong with it, without saying what."""
+        """Return what the token says. Raises TokenExpired, TokenInvalid for whatever else is wrong with it."""
         if len(token) > LONGEST or not token.isascii():
             raise TokenInvalid
         if self._keys.outdated:
@@ -132,7 +132,7 @@ class AccessTokens:
             self._verified.move_to_end(remembered)
         if claims.expires_at <= self._clock.now().timestamp():
             self._verified.pop(remembered, None)
-            raise TokenInvalid
+            raise TokenExpired
         return claims
 
     def _remember(self, remembered: bytes, claims: TokenClaims) -> None:

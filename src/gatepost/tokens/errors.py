@@ -15,16 +15,24 @@ __all__ = [
     "SessionOver",
     "SigningKeyUnknown",
     "SigningKeyUnopened",
+    "TokenExpired",
     "TokenInvalid",
 ]
 
 
 class TokenInvalid(Unauthenticated):
-    """The access token is not one of ours, has expired, or its session has ended (RFC 6750, section 3.1)."""
+    """The access token is not one of ours (RFC 6750, section 3.1)."""
 
     code = "token-invalid"
     sentence = "The access token is not valid."
     challenge: Mapping[str, str] = MappingProxyType({"error": "invalid_token"})
+
+
+class TokenExpired(TokenInvalid):
+    """The token is one of ours, and its time is over: the refresh token brings the next one."""
+
+    code = "token-expired"
+    sentence = "The access token has expired."
 
 
 class SessionOver(TokenInvalid):

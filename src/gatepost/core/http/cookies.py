@@ -24,7 +24,10 @@ class CsrfRefused(Forbidden):
     """The request may have been made by somebody else's page: its origin is not allowed, or the token is missing."""
 
     code = "csrf-refused"
-    sentence = "Send the request from an allowed page, with its CSRF token in X-CSRF-Token."
+    sentence = (
+        "The request does not come from an allowed page (GATEPOST_CORS_ORIGINS), or lacks the session's CSRF token in "
+        "X-CSRF-Token."
+    )
 
 
 class Cookies:
