@@ -242,9 +242,9 @@ async def hurried(
     settings: Settings, seconds: float, **changed: Any
 ) -> AsyncGenerator[tuple[Gatepost, AsyncClient]]:
     """Yield a service whose requests may take so long, and a client of it."""
-    service = Gatepost(
-        make_settings(settings.database_location, settings.data_dir, request_timeout=seconds, **changed)
-    )
+    # Without a worker: nobody else is at the database.
+    options: dict[str, Any] = {"request_timeout": seconds, "run_worker": False, **changed}
+    service = Gatepost(make_settings(settings.database_location, settings.data_dir, **options))
     async with service.lifespan(), open_client(service) as client:
         yield service, client
 

@@ -31,6 +31,12 @@ PEOPLE = text("SELECT email FROM users")
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Without a worker: nobody else is at the database."""
+    return settings.model_copy(update={"run_worker": False})
+
+
+@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(database_url)
     yield opened

@@ -158,8 +158,9 @@ async def test_a_welcome_for_somebody_who_has_left_is_settled(
     await join(client, "ada@example.com", "ada")
     await client.delete("/auth/users/me", headers=await signed_in(client, "ada@example.com"))
 
-    assert await gatepost.worker.drain() == 1
-    assert await count(gatepost, "deliveries WHERE state = 'done'") == 1
+    # The other one is the mail that says goodbye.
+    assert await gatepost.worker.drain() == 2
+    assert await count(gatepost, "deliveries WHERE state = 'done' AND consumer = 'welcome'") == 1
 
 
 async def test_who_deletes_the_account_takes_the_hosts_rows_along(
