@@ -305,11 +305,19 @@ async def test_c19_a_guess_at_a_secret_never_reaches_a_comparison_of_its_text(
     engine = gatepost.database.engine.sync_engine
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append(str(parameters))
+        # The worker beside it looks for what is due.
+        if "deliveries" not in statement and "schedule" not in statement:
+            asked.append(str(parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        for guess in (me.refresh_token[:-1] + "A", me.refresh_token[:20] + "A" * 77, "gp_rt_" + "A" * 91):
+        # Not the last letter: some of its bits say nothing.
+        other = "A" if me.refresh_token[-2] != "A" else "B"
+        for guess in (
+            me.refresh_token[:-2] + other + me.refresh_token[-1],
+            me.refresh_token[:20] + "A" * 77,
+            "gp_rt_" + "A" * 91,
+        ):
             assert_problem(await make.refresh(guess), 400)
         assert asked == []
         await make.refresh(me.refresh_token)

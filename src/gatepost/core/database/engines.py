@@ -1,6 +1,8 @@
 """Engines: how connections are made, and what each must be told first."""
 
 import os
+import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -99,14 +101,29 @@ def _prepare_sqlite(connection: Any, options: DatabaseOptions) -> None:
         "foreign_keys = ON",
         "secure_delete = ON",
     ):
-        cursor.execute(f"PRAGMA {pragma}")
-        answer = cursor.fetchall()
+        answer = _answered(cursor, f"PRAGMA {pragma}", options.lock_timeout)
         if pragma.startswith("journal_mode") and answer[0][0] != "wal":
             raise Stopped(
                 "SQLite cannot keep a write-ahead log there (a network drive?): choose a local disk in "
                 "GATEPOST_DATABASE_URL."
             )
     cursor.close()
+
+
+def _answered(cursor: Any, pragma: str, seconds: float) -> Any:
+    """Return what a pragma answers, asking for so many seconds while the file is locked.
+
+    Whoever turns the log on needs the file for itself, and SQLite does not wait for that by itself.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            cursor.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        else:
+            return cursor.fetchall()
 
 
 def server_engine(url: URL, options: DatabaseOptions, *, autocommit: bool = False) -> AsyncEngine:
