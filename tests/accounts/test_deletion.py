@@ -117,3 +117,20 @@ async def test_who_was_shut_out_gets_back_an_account_that_the_thief_wanted_delet
     clock.move(GRACE)
     assert await erased(gatepost, job) == 0
     assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 200
+
+
+async def test_whom_an_administrator_disables_meanwhile_cannot_open_the_account_again(
+    client: AsyncClient, make: Make, post: Post, gatepost: Gatepost, clock: MovableClock, job: Job
+) -> None:
+    me, administrator = await make.signed_in(), await make.signed_in(await make.administrator())
+    letter = await deleted(client, post, me)
+
+    place = f"/users/{me.person.id}"
+    disabled = await client.patch(place, json={"is_active": False}, headers=administrator.headers)
+    assert disabled.status_code == 200, disabled.text
+
+    assert (await client.post("/deletion/cancel", json={"token": letter.token})).status_code == 400
+    assert (await make.sign_in(me.person.email, PASSWORD)).status_code == 400
+    # And who investigates does not find the account erased.
+    clock.move(2 * GRACE)
+    assert await erased(gatepost, job) == 0

@@ -112,6 +112,9 @@ class Users:
         # Null unlocks, takes a name or a language away; elsewhere it says nothing.
         wanted = {name: value for name, value in given.items() if value is not None or name in _NULLABLE}
         changed = [name for name, value in wanted.items() if getattr(user, name) != value]
+        if wanted.get("is_active") is False and user.delete_after is not None:
+            # Shut by its owner, who may open it again. Who is disabled may not.
+            changed.append("is_active")
         before = {**_correspondent(user), **(told or {})}
         for name in changed:
             if name != "email_verified":
@@ -120,7 +123,7 @@ class Users:
             user.email_canonical = canonical_email(user.email)
             # What was proven was the address of before.
             user.email_verified_at = None
-        if "is_active" in changed and user.is_active:
+        if "is_active" in changed:
             user.delete_after = None
         if wanted.get("email_verified", user.email_verified) != user.email_verified:
             user.email_verified_at = self._work.now if wanted["email_verified"] else None
