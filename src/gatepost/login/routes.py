@@ -1,5 +1,7 @@
 """The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -63,17 +65,19 @@ async def issue_token(request: Request) -> Response:
     home = house(request)
     key = await home.credentials.sender_key(request)
     async with home.work(client=client_info(request)) as work:
-        granted = await _grant(form, key, home.build(Login, work), home.build(Tokens, work))
+        granted = await _grant(form, key, partial(home.build, Login, work), partial(home.build, Tokens, work))
     return Response(granted.model_dump_json(), 200, None, "application/json")
 
 
-async def _grant(form: TokenForm, key: str | None, login: Login, tokens: Tokens) -> TokenResponse:
+async def _grant(
+    form: TokenForm, key: str | None, login: Callable[[], Login], tokens: Callable[[], Tokens]
+) -> TokenResponse:
     if form.grant_type == "refresh_token":
-        return await tokens.refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
+        return await tokens().refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
     if form.grant_type != "password":
         raise UnsupportedGrantType
     username, password = _given(form.username, "username"), _given(form.password, "password")
-    admitted = await login.with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
+    admitted = await login().with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
     return _tokens(admitted)
 
 

@@ -138,6 +138,7 @@ class Login:
 
         Raises InvalidCredentials, EmailUnverified, TokenInvalid, LimitExceeded, HashingBusy.
         """
+        self._passwords.expect_turn()
         profile = await self._users.profile(me.subject)
         # The same counter as at the front door: who has taken over a session gets no tries of their own.
         attempt = await self._limits.attempt(self._work.client, canonical_email(profile.email))
@@ -163,6 +164,8 @@ class Login:
 
     async def _checked(self, email: str, password: str) -> tuple[CheckedPassword, Attempt]:
         """Check a password by address. Raises InvalidCredentials, LimitExceeded, HashingBusy."""
+        # A flood is refused before it is counted: a refusal that tells nothing costs no tries, and must cost no time.
+        self._passwords.expect_turn()
         account = _account(email)
         name = account or email.strip().casefold()  # what is no address is counted too
         # Before anything is looked up or hashed: who comes too often costs next to nothing.

@@ -42,13 +42,15 @@ class Passwords:
         self._policy = policy
         self._source = work.client.network
 
+    def expect_turn(self) -> None:
+        """Return if a password could be checked in time. Raises HashingBusy: before anything costs anything."""
+        self._hashing.expect(self._source)
+
     async def check(self, account: str | None, password: str) -> CheckedPassword:
         """Check a password by canonical address. Before the transaction: it takes as long as hashing.
 
-        None stands for what is no address: it is checked against nobody, and takes as long. Raises HashingBusy,
-        at once where there is no turn in time.
+        None stands for what is no address: it is checked against nobody, and takes as long. Raises HashingBusy.
         """
-        self._hashing.expect(self._source)
         row = await self._work.read.first(queries.BY_EMAIL, {"email_canonical": account or ""})
         return await self._check(row, password)
 
