@@ -116,6 +116,6 @@ def open_client(gatepost: Gatepost, **options: Any) -> AsyncClient:
 
 
 @pytest.fixture
-def make(gatepost: Gatepost, client: AsyncClient) -> Make:
+def make(request: pytest.FixtureRequest, gatepost: Gatepost, client: AsyncClient) -> Make:
     """Makes people and sessions, through the services and the public door."""
-    return Make(gatepost, client)
+    return Make(gatepost, client, behind_a_door=door.address_of(request.config) is not None)

@@ -43,9 +43,10 @@ class SignedIn:
 class Make:
     """Makes what a test begins with."""
 
-    def __init__(self, gatepost: Gatepost, client: AsyncClient) -> None:
+    def __init__(self, gatepost: Gatepost, client: AsyncClient, *, behind_a_door: bool = False) -> None:
         self._gatepost = gatepost
         self._client = client
+        self._behind_a_door = behind_a_door
 
     async def user(self, email: str | None = None, password: str = PASSWORD) -> Person:
         """Make a person."""
@@ -83,5 +84,10 @@ class Make:
         """Show a refresh token that was used before, later than any client would repeat itself."""
         clock = self._gatepost.clock
         assert isinstance(clock, MovableClock)
-        clock.move(self._gatepost.settings.tokens.refresh_grace)
+        grace = self._gatepost.settings.tokens.refresh_grace
+        clock.move(grace)
+        if self._behind_a_door:
+            # The services tell a time of their own.
+            moved = await self._client.post("/test/clock", json={"advance": grace.total_seconds()})
+            assert moved.status_code == 200, moved.text
         return await self.refresh(refresh_token)

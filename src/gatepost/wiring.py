@@ -175,7 +175,7 @@ def correspondence(
     if settings.notices.is_changed:
         must_render(renderer)
     writer = Correspondent(database.reads, renderer, transport.send, clock, settings.notices)
-    return [Consumer("notices", writer.events, writer.run, lane="mail")]
+    return [Consumer("notices", writer.events, writer.run, "mail", writer.wants)]
 
 
 def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
