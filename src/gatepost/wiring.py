@@ -32,7 +32,16 @@ from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
-from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
+from gatepost.login import (
+    PASSWORD,
+    Conditions,
+    Enrolled,
+    Flows,
+    KnownNetworks,
+    Login,
+    PasswordProver,
+    past_flows,
+)
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
@@ -250,16 +259,25 @@ class Wiring:
     def login(self, work: Work) -> Login:
         parts = self._parts
         options = parts.settings
+        known = KnownNetworks(work, parts.network, options.limits.known_for, options.sessions)
+        password = PasswordProver(work, self.users(work), self.passwords(work), parts.limits, known)
+        provers = (password,)
         return Login(
             work,
             self.users(work),
-            self.passwords(work),
             self.sessions(work),
             self.tokens(work),
             Flows(work, parts.flow_handles, options.login),
             parts.limits,
-            KnownNetworks(work, parts.network, options.limits.known_for, options.sessions),
-            Conditions(options.login.flow_lifetime, options.accounts.email_verification == "required"),
+            password,
+            {each.method.name: each for each in provers},
+            # What may be asked for after a single factor: a room of second steps says here what somebody has set up.
+            Enrolled(),
+            Conditions(
+                proofs_last=options.login.flow_lifetime,
+                first=(PASSWORD,),
+                verified_email=options.accounts.email_verification == "required",
+            ),
         )
 
     def mail_proofs(self, work: Work) -> MailProofs:

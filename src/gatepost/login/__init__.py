@@ -6,6 +6,7 @@ number, and that every failure leaves its trace.
 """
 
 from gatepost.login.clean_up import past_flows
+from gatepost.login.enrolled import Enrolled
 from gatepost.login.errors import (
     EmailUnverified,
     FlowInvalid,
@@ -16,17 +17,23 @@ from gatepost.login.errors import (
 from gatepost.login.events import LoginFailed
 from gatepost.login.flows import Flows, flow_handles
 from gatepost.login.known import KnownNetworks
+from gatepost.login.methods import PASSWORD
 from gatepost.login.models import LoginFlow
 from gatepost.login.policy import Conditions
+from gatepost.login.provers import PasswordProver
+from gatepost.login.schemas import Credentials
 from gatepost.login.service import Login
 from gatepost.login.settings import LoginOptions
 from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
+    "PASSWORD",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Conditions",
+    "Credentials",
     "EmailUnverified",
+    "Enrolled",
     "FlowInvalid",
     "Flows",
     "InvalidCredentials",
@@ -36,6 +43,7 @@ __all__ = [
     "LoginFlow",
     "LoginOptions",
     "ParameterMissing",
+    "PasswordProver",
     "UnsupportedGrantType",
     "Way",
     "flow_handles",

@@ -7,7 +7,9 @@ from gatepost.core.events import Event
 
 __all__ = ["FailureReason", "LoginFailed"]
 
-FailureReason = Literal["unknown_account", "wrong_password", "disabled", "locked", "email_unverified"]
+FailureReason = Literal[
+    "unknown_account", "wrong_password", "disabled", "locked", "email_unverified", "changed", "step_missing"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,11 +42,17 @@ class Flow:
     """A flow that was found open."""
 
     id: UUID
+    binding_digest: bytes = field(repr=False)
     carrier: Carrier
     scope: str
     remember: bool
     proofs: tuple[Proof, ...]
     steps: int
+
+    @property
+    def person(self) -> UUID | None:
+        """Whom the steps so far are about; nobody before the first."""
+        return self.proofs[0].user_id if self.proofs else None
 
 
 class Flows:
@@ -88,7 +94,7 @@ class Flows:
         if row is None:
             raise FlowInvalid
         proofs = tuple(map(_proof, row.proofs))
-        return Flow(row.id, row.carrier, row.scope, row.remember, proofs, row.steps)
+        return Flow(row.id, asked["binding"], row.carrier, row.scope, row.remember, proofs, row.steps)
 
     async def finish(self, flow: Flow) -> None:
         """End a flow whose proofs suffice. Raises FlowInvalid if another step came first."""
@@ -121,8 +127,14 @@ class Flows:
 
 
 def _kept(proof: Proof) -> dict[str, Any]:
-    return {"method": proof.method.name, "user_id": str(proof.user_id), "at": proof.at.isoformat()}
+    return {
+        "method": proof.method.name,
+        "user_id": str(proof.user_id),
+        "at": proof.at.isoformat(),
+        "version": proof.version,
+    }
 
 
 def _proof(kept: dict[str, Any]) -> Proof:
-    return Proof(METHODS[kept["method"]], UUID(kept["user_id"]), datetime.fromisoformat(kept["at"]))
+    at = datetime.fromisoformat(kept["at"])
+    return Proof(METHODS[kept["method"]], UUID(kept["user_id"]), at, kept["version"])

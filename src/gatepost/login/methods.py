@@ -22,6 +22,8 @@ class Method:
     amr: tuple[str, ...]
     factors: frozenset[Factor]
     phishing_resistant: bool = False
+    proves_email: bool = False
+    """Whether it shows that the person reads their address."""
 
 
 PASSWORD = Method("password", ("pwd",), frozenset({Factor.KNOWLEDGE}))

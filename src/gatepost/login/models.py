@@ -15,8 +15,8 @@ __all__ = ["LoginFlow"]
 class LoginFlow(Base):
     """One sign-in under way. `binding_digest` is of a secret that only the client that began it has.
 
-    `proofs` are those given so far, as `{method, user_id, at}`, and `steps` is their number. `finished_at` is set once:
-    by the step that let somebody in, or by one wrong proof too many.
+    `proofs` are those given so far, as `{method, user_id, at, version}`, and `steps` is their number. `finished_at` is
+    set once: by the step that let somebody in, or by one wrong proof too many.
     """
 
     __tablename__ = "login_flows"

@@ -1,7 +1,6 @@
 """The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,15 +11,17 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.core.principal import Principal
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
     BrowserLogin,
+    Credentials,
     FlowBegun,
     FlowStep,
     NewFlow,
     PasswordAgain,
-    PasswordProof,
+    ProofStep,
     SessionState,
     SignedIn,
     TokenForm,
@@ -72,8 +73,10 @@ async def _grant(form: TokenForm, key: str | None, login: Login, tokens: Tokens)
         return await tokens.refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
     if form.grant_type != "password":
         raise UnsupportedGrantType
-    username, password = _given(form.username, "username"), _given(form.password, "password")
-    admitted = await login.with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
+    given = Credentials(
+        username=_given(form.username, "username"), password=_given(form.password, "password")
+    )
+    admitted = await login.with_password(TOKEN_ENDPOINT, given, form.scope, key_thumbprint=key)
     return _tokens(admitted)
 
 
@@ -121,10 +124,8 @@ async def sign_in_browser(
 ) -> SignedIn:
     """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
     _cookies(request).need_page(request)
-    before = await _session_before(request)
-    admitted = await login.with_password(
-        BROWSER, given.username, given.password, replaces=before, remember=given.remember
-    )
+    here = await _signed_in_here(request)
+    admitted = await login.with_password(BROWSER, given, here=here, remember=given.remember)
     return _signed_in(request, response, admitted)
 
 
@@ -184,16 +185,14 @@ async def begin_login(request: Request, response: Response, wanted: NewFlow, log
 
 
 @api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def prove(request: Request, response: Response, given: PasswordProof, login: LoginHere) -> FlowStep:
+async def prove(request: Request, response: Response, given: ProofStep, login: LoginHere) -> FlowStep:
     """Take a step of a sign-in: the answer is a session, or what is missing still."""
     cookies = _cookies(request)
     cookies.need_page(request)
     binding = given.binding or request.cookies.get(cookies.flow_name)
     key = await house(request).credentials.sender_key(request)
-    before = await _session_before(request)
-    outcome = await login.prove(
-        given.flow, binding, given.username, given.password, replaces=before, key_thumbprint=key
-    )
+    here = await _signed_in_here(request)
+    outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)
     if isinstance(outcome, StepNeeded):
         return FlowStep(complete=False, next=[*outcome.methods])
     if outcome.tokens is not None:
@@ -219,13 +218,13 @@ def _cookies(request: Request) -> Cookies:
     return house(request).cookies
 
 
-async def _session_before(request: Request) -> UUID | None:
-    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+async def _signed_in_here(request: Request) -> Principal | None:
+    """Return whose live session this browser has, if any; one that is over is no reason to refuse a new one."""
     try:
         found = await house(request).browser_session(request)
     except TokenInvalid:
         return None
-    return found.principal.session_id if found else None
+    return found.principal if found else None
 
 
 def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:

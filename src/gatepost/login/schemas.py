@@ -13,11 +13,13 @@ from gatepost.users import UserOut
 
 __all__ = [
     "BrowserLogin",
+    "Credentials",
     "FlowBegun",
     "FlowStep",
     "NewFlow",
     "PasswordAgain",
-    "PasswordProof",
+    "PasswordStep",
+    "ProofStep",
     "SessionState",
     "SignedIn",
     "TokenForm",
@@ -34,11 +36,16 @@ class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameter
     scope: str | None = Field(None, max_length=1000)
 
 
-class BrowserLogin(Input):
-    """A sign-in whose session the browser keeps in a cookie."""
+class Credentials(Input):
+    """An address, and the password of whoever has it."""
 
     username: str = Field(max_length=320, description="The e-mail address.")
     password: GivenPassword
+
+
+class BrowserLogin(Credentials):
+    """A sign-in whose session the browser keeps in a cookie."""
+
     remember: bool = Field(True, description="Keep the session when the browser is closed.")
 
 
@@ -56,16 +63,23 @@ class NewFlow(Input):
     remember: bool = Field(True, description="Of a cookie: keep the session when the browser is closed.")
 
 
-class PasswordProof(Input):
-    """A step of a flow."""
+class Step(Input):
+    """What every step of a flow has: which flow it is of, and that it comes from the client that began it."""
 
     flow: str = Field(max_length=200)
     binding: str | None = Field(
         None, max_length=200, description="As it was given with the flow; a browser's is in a cookie."
     )
+
+
+class PasswordStep(Step, Credentials):
+    """A step with a password."""
+
     method: Literal["password"]
-    username: str = Field(max_length=320, description="The e-mail address.")
-    password: GivenPassword
+
+
+ProofStep = PasswordStep
+"""A step of a flow, by its `method`."""
 
 
 class FlowBegun(Output):
