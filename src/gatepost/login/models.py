@@ -20,7 +20,10 @@ class LoginFlow(Base):
     """
 
     __tablename__ = "login_flows"
-    __table_args__ = (Index("ix_login_flows_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_login_flows_expires_at", "expires_at"),
+        Index("ix_login_flows_binding_digest", "binding_digest"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     binding_digest: Mapped[bytes] = mapped_column(Digest)

@@ -16,11 +16,15 @@ __all__ = ["Conditions", "Proof", "Refused", "StepNeeded", "Verdict", "assurance
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What this installation asks: how long a proof counts, which one may come first, and a verified address or not."""
+    """What this installation asks: how long a proof counts, which one may come first, and a verified address or not.
+
+    `tells_unverified`: whether who is right and not verified is told so, by which others learn that they signed up.
+    """
 
     proofs_last: timedelta
     first: tuple[Method, ...]
     verified_email: bool
+    tells_unverified: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
 from gatepost.core.principal import Principal
+from gatepost.login.by_mail import SignInMails
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
@@ -24,6 +25,7 @@ from gatepost.login.schemas import (
     ProofStep,
     SessionState,
     SignedIn,
+    SignInMail,
     TokenForm,
 )
 from gatepost.login.service import Admission, Login
@@ -36,6 +38,7 @@ __all__ = ["api", "issue_token"]
 api = APIRouter(tags=["sign-in"], route_class=StrictJsonRoute)
 
 LoginHere = Annotated[Login, room(Login)]
+SignInMailsHere = Annotated[SignInMails, room(SignInMails)]
 
 _FORM = {
     "requestBody": {
@@ -182,6 +185,23 @@ async def begin_login(request: Request, response: Response, wanted: NewFlow, log
         expires_in=begun.flow.expires_in,
         next=[*begun.next.methods],
     )
+
+
+@api.post(
+    "/login/mail",
+    status_code=202,
+    response_class=Response,
+    responses=responses(400, 403, 413, 415, 422, 429, 503),
+)
+async def mail_login(request: Request, wanted: SignInMail, mails: SignInMailsHere) -> Response:
+    """Get a mail with a link and a code to sign in by. The answer is the same whether the address has an account.
+
+    The code works in this flow alone; so does the link, unless the person says that they want to sign in elsewhere.
+    """
+    cookies = _cookies(request)
+    cookies.need_page(request)
+    await mails.ask(wanted.flow, wanted.binding or request.cookies.get(cookies.flow_name), wanted.email)
+    return Response(status_code=202)
 
 
 @api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))

@@ -10,14 +10,14 @@ from gatepost.core.principal import Carrier, Principal
 from gatepost.core.work import Work
 from gatepost.login import queries
 from gatepost.login.enrolled import Enrolled
-from gatepost.login.errors import EmailUnverified, InvalidCredentials
+from gatepost.login.errors import EmailUnverified, InvalidCredentials, MethodOff
 from gatepost.login.events import FailureReason
 from gatepost.login.flows import Begun, Flow, Flows
-from gatepost.login.methods import PASSWORD, Method
+from gatepost.login.methods import MAIL, PASSWORD, Method
 from gatepost.login.policy import Conditions, Proof, Refused, StepNeeded, judge
 from gatepost.login.provers import Context, PasswordProver, Prover, Shown
 from gatepost.login.refusals import refused
-from gatepost.login.schemas import Credentials, ProofStep
+from gatepost.login.schemas import Credentials, MailStep, ProofStep
 from gatepost.login.ways import Way
 from gatepost.sessions import Assurance, Carriage, EndReason, Sessions, StartedSession
 from gatepost.tokens import TokenInvalid, TokenResponse, Tokens
@@ -114,9 +114,9 @@ class Login:
         here: Principal | None = None,
         key_thumbprint: str | None = None,
     ) -> Admission | StepNeeded:
-        """Take a step of a flow. Raises FlowInvalid, and what the prover and `with_password` do."""
+        """Take a step of a flow. Raises MethodOff, FlowInvalid, and what the prover and `with_password` do."""
+        prover = self._prover(given.method)
         flow = await self._flows.open(handle, binding)
-        prover = self._provers[given.method]
         try:
             await self._tokens.ready()
             shown = await prover.check(given, Context(flow.person, flow.binding_digest, here))
@@ -136,6 +136,28 @@ class Login:
         if flow.carrier == "cookie":
             await self._replace(here)
         return await self._admission(session, flow.scope)
+
+    async def with_link(self, token: str, binding: str | None, *, here: Principal | None = None) -> Admission:
+        """Sign a browser in by the link from a mail, at the end of the flow that asked for it, which has this binding.
+
+        Without one, the link was asked for elsewhere, and the person has said that they want to sign in here. Raises
+        MethodOff, FlowInvalid, InvalidCredentials, EmailUnverified, LimitExceeded.
+        """
+        prover = self._prover(MAIL.name)
+        flow = None if binding is None else await self._flows.open_here(binding)
+        given = MailStep(flow="", method="mail", token=token, elsewhere=flow is None)
+        context = Context(flow.person, flow.binding_digest, here) if flow else Context(here=here)
+        shown = await prover.check(given, context)
+        proofs = [*(flow.proofs if flow else ()), self._proof(MAIL, shown.standing)]
+        await self._need_admitted(shown.standing, proofs)
+        await shown.accepted()
+        if flow is not None:
+            await self._flows.finish(flow)
+        # Who asked said how long to remember them; of a browser elsewhere nobody did.
+        carriage = Carriage("cookie", None, flow.remember if flow else False)
+        session = await self._start(shown, proofs, carriage)
+        await self._replace(here)
+        return await self._admission(session, "")
 
     async def reauthenticate(self, me: Principal, password: str, *, remember: bool = True) -> Admission:
         """Let somebody who is signed in show that it is still them: a new session takes the place of theirs.
@@ -158,6 +180,12 @@ class Login:
         await self._sessions.end(session_id, EndReason.SIGNED_OUT)
 
     # ── the door itself ──────────────────────────────────────────────────────────────────────────
+
+    def _prover(self, method: str) -> Prover:
+        prover = self._provers.get(method)
+        if prover is None:
+            raise MethodOff
+        return prover
 
     def _proof(self, method: Method, standing: Standing) -> Proof:
         return Proof(method, standing.user_id, self._work.now, standing.version)
@@ -213,7 +241,9 @@ class Login:
 
     def _refused(self, proof: Proof, reason: FailureReason) -> InvalidCredentials | EmailUnverified:
         refusal = refused(self._work, proof.method, proof.user_id, reason)
-        return EmailUnverified() if reason == "email_unverified" else refusal
+        if reason == "email_unverified" and self._conditions.tells_unverified:
+            return EmailUnverified()
+        return refusal
 
 
 def _at(proof: Proof, standing: Standing) -> Proof:
