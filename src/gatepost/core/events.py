@@ -3,7 +3,8 @@
 import dataclasses
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -272,6 +273,15 @@ class Recorder:
         noted = _Noted(new_id(), event, private or _NOTHING, expires_at)
         self._pending.append(noted)
         return noted.id
+
+    @contextmanager
+    def unheard(self) -> Generator[None]:
+        """Forget what is recorded meanwhile."""
+        before = len(self._pending)
+        try:
+            yield
+        finally:
+            del self._pending[before:]
 
     async def flush(self, execute: Execute, now: datetime, actor: UUID | None, client: ClientInfo) -> None:
         """Write what was recorded, and a delivery for each consumer that listens."""

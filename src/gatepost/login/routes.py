@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,17 +13,21 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.core.principal import Principal
+from gatepost.login.by_mail import SignInMails
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
     BrowserLogin,
+    Credentials,
     FlowBegun,
     FlowStep,
     NewFlow,
     PasswordAgain,
-    PasswordProof,
+    ProofStep,
     SessionState,
     SignedIn,
+    SignInMail,
     TokenForm,
 )
 from gatepost.login.service import Admission, Login
@@ -37,6 +40,7 @@ __all__ = ["api", "issue_token"]
 api = APIRouter(tags=["sign-in"], route_class=StrictJsonRoute)
 
 LoginHere = Annotated[Login, room(Login)]
+SignInMailsHere = Annotated[SignInMails, room(SignInMails)]
 
 _FORM = {
     "requestBody": {
@@ -76,8 +80,10 @@ async def _grant(
         return await tokens().refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
     if form.grant_type != "password":
         raise UnsupportedGrantType
-    username, password = _given(form.username, "username"), _given(form.password, "password")
-    admitted = await login().with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
+    given = Credentials(
+        username=_given(form.username, "username"), password=_given(form.password, "password")
+    )
+    admitted = await login().with_password(TOKEN_ENDPOINT, given, form.scope, key_thumbprint=key)
     return _tokens(admitted)
 
 
@@ -125,10 +131,8 @@ async def sign_in_browser(
 ) -> SignedIn:
     """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
     _cookies(request).need_page(request)
-    before = await _session_before(request)
-    admitted = await login.with_password(
-        BROWSER, given.username, given.password, replaces=before, remember=given.remember
-    )
+    here = await _signed_in_here(request)
+    admitted = await login.with_password(BROWSER, given, here=here, remember=given.remember)
     return _signed_in(request, response, admitted)
 
 
@@ -187,17 +191,32 @@ async def begin_login(request: Request, response: Response, wanted: NewFlow, log
     )
 
 
+@api.post(
+    "/login/mail",
+    status_code=202,
+    response_class=Response,
+    responses=responses(400, 403, 413, 415, 422, 429, 503),
+)
+async def mail_login(request: Request, wanted: SignInMail, mails: SignInMailsHere) -> Response:
+    """Get a mail with a link and a code to sign in by. The answer is the same whether the address has an account.
+
+    The code works in this flow alone; so does the link, unless the person says that they want to sign in elsewhere.
+    """
+    cookies = _cookies(request)
+    cookies.need_page(request)
+    await mails.ask(wanted.flow, wanted.binding or request.cookies.get(cookies.flow_name), wanted.email)
+    return Response(status_code=202)
+
+
 @api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def prove(request: Request, response: Response, given: PasswordProof, login: LoginHere) -> FlowStep:
+async def prove(request: Request, response: Response, given: ProofStep, login: LoginHere) -> FlowStep:
     """Take a step of a sign-in: the answer is a session, or what is missing still."""
     cookies = _cookies(request)
     cookies.need_page(request)
     binding = given.binding or request.cookies.get(cookies.flow_name)
     key = await house(request).credentials.sender_key(request)
-    before = await _session_before(request)
-    outcome = await login.prove(
-        given.flow, binding, given.username, given.password, replaces=before, key_thumbprint=key
-    )
+    here = await _signed_in_here(request)
+    outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)
     if isinstance(outcome, StepNeeded):
         return FlowStep(complete=False, next=[*outcome.methods])
     if outcome.tokens is not None:
@@ -223,13 +242,13 @@ def _cookies(request: Request) -> Cookies:
     return house(request).cookies
 
 
-async def _session_before(request: Request) -> UUID | None:
-    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+async def _signed_in_here(request: Request) -> Principal | None:
+    """Return whose live session this browser has, if any; one that is over is no reason to refuse a new one."""
     try:
         found = await house(request).browser_session(request)
     except TokenInvalid:
         return None
-    return found.principal.session_id if found else None
+    return found.principal if found else None
 
 
 def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:

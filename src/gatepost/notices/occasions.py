@@ -11,8 +11,10 @@ from gatepost.accounts import (
     EmailChangeAsked,
     EmailVerificationAsked,
     PasswordResetAsked,
+    SignUpRepeated,
 )
 from gatepost.core.events import Event
+from gatepost.login import SignInMailAsked
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
@@ -81,9 +83,11 @@ def _is_unfamiliar(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool
 
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
+    Occasion(SignUpRepeated, "already_registered"),
     Occasion(EmailChangeAsked, "change_email_confirm"),
     Occasion(AccountDeletionScheduled, "account_deletion_scheduled", scene="request"),
     Occasion(PasswordResetAsked, "reset_password"),
+    Occasion(SignInMailAsked, "sign_in_code", scene="request"),
     Occasion(SessionStarted, "new_device", scene="session", told_if=_is_unfamiliar),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from gatepost.core.hashing import Hashing, HashingBusy
 from gatepost.core.work import Work
 from gatepost.passwords import queries
-from gatepost.passwords.events import PasswordChanged
+from gatepost.passwords.events import PasswordChanged, PasswordDropped
 from gatepost.passwords.models import Password
 from gatepost.passwords.policy import PasswordPolicy
 from gatepost.users import Standing
@@ -108,3 +108,10 @@ class Passwords:
             return
         await self._work.session.merge(password)
         self._work.events.record(PasswordChanged(subject=user_id))
+
+    async def drop(self, user_id: UUID) -> None:
+        """Take a person's password away, if they have one. The caller has locked the person's row."""
+        gone = delete(Password).where(Password.user_id == user_id).returning(Password.user_id)
+        found = await self._work.execute(gone.execution_options(synchronize_session=False))
+        if found.first() is not None:
+            self._work.events.record(PasswordDropped(subject=user_id))
