@@ -52,14 +52,18 @@ class HiddenSignUp:
             except EmailTaken:
                 person = await self._person(new.email)
             else:
+                await self._proofs.drop(user.id, Purpose.VERIFY_EMAIL)
                 await self._verification.ask(user)
                 return user
         nobody = await self._as_if_new(new, hashed, create)
+        # The code that the first one's sign-up has sent would confirm their password, if this one typed it in.
+        await self._proofs.drop(person.id if person else nobody.id, Purpose.VERIFY_EMAIL)
         await self._tell(new.email, person)
         return nobody
 
     async def _as_if_new(self, new: NewAccount, hashed: str, create: Create) -> User:
-        decoy = new.model_copy(update={"email": f"{new_id().hex}@nobody.invalid"})
+        _, _, domain = new.email.rpartition("@")
+        decoy = new.model_copy(update={"email": f"{new_id().hex}@{domain}"})
         async with self._work.undone():
             made = await create(decoy, hashed, "sign-up")
             await self._work.session.flush()

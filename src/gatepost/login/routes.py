@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import Example
 from pydantic import ValidationError
 
 from gatepost.core.http.cookies import CSRF_HEADER, Cookies
@@ -47,6 +48,28 @@ _FORM = {
         "required": True,
         "content": {"application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}},
     }
+}
+
+
+_IN_A_FLOW = {"flow": "gp_lf_…", "binding": "gp_lb_…"}
+_STEPS: dict[str, Example] = {
+    "password": {
+        "summary": "With a password",
+        "value": {
+            **_IN_A_FLOW,
+            "method": "password",
+            "username": "ada@example.com",
+            "password": "tangerine-lighthouse-42",
+        },
+    },
+    "code": {
+        "summary": "With the code from a mail",
+        "value": {**_IN_A_FLOW, "method": "mail", "email": "ada@example.com", "code": "402917"},
+    },
+    "link": {
+        "summary": "With the link from a mail",
+        "value": {**_IN_A_FLOW, "method": "mail", "token": "gp_ml_…"},
+    },
 }
 
 
@@ -209,7 +232,12 @@ async def mail_login(request: Request, wanted: SignInMail, mails: SignInMailsHer
 
 
 @api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def prove(request: Request, response: Response, given: ProofStep, login: LoginHere) -> FlowStep:
+async def prove(
+    request: Request,
+    response: Response,
+    given: Annotated[ProofStep, Body(openapi_examples=_STEPS)],
+    login: LoginHere,
+) -> FlowStep:
     """Take a step of a sign-in: the answer is a session, or what is missing still."""
     cookies = _cookies(request)
     cookies.need_page(request)

@@ -1,6 +1,7 @@
 """From proofs to a session: the only place that lets anybody in."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from gatepost.core.principal import Carrier, Principal
 from gatepost.core.work import Work
 from gatepost.login import queries
 from gatepost.login.enrolled import Enrolled
-from gatepost.login.errors import EmailUnverified, InvalidCredentials, MethodOff
+from gatepost.login.errors import EmailUnverified, FlowInvalid, InvalidCredentials, MethodOff
 from gatepost.login.events import FailureReason
 from gatepost.login.flows import Begun, Flow, Flows
 from gatepost.login.methods import MAIL, PASSWORD, Method
@@ -144,7 +145,7 @@ class Login:
         MethodOff, FlowInvalid, InvalidCredentials, EmailUnverified, LimitExceeded.
         """
         prover = self._prover(MAIL.name)
-        flow = None if binding is None else await self._flows.open_here(binding)
+        flow = await self._flow_here(binding)
         given = MailStep(flow="", method="mail", token=token, elsewhere=flow is None)
         context = Context(flow.person, flow.binding_digest, here) if flow else Context(here=here)
         shown = await prover.check(given, context)
@@ -180,6 +181,14 @@ class Login:
         await self._sessions.end(session_id, EndReason.SIGNED_OUT)
 
     # ── the door itself ──────────────────────────────────────────────────────────────────────────
+
+    async def _flow_here(self, binding: str | None) -> Flow | None:
+        """Return the flow of this binding; None if it is over: wrong codes end a flow, and not the link."""
+        if binding is None:
+            return None
+        with suppress(FlowInvalid):
+            return await self._flows.open_here(binding)
+        return None
 
     def _prover(self, method: str) -> Prover:
         prover = self._provers.get(method)
