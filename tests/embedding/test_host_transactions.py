@@ -224,7 +224,8 @@ async def test_sqlite_without_foreign_keys_is_refused_before_anything_is_left_be
 async def test_the_hosts_commit_wakes_the_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "LONGEST_SLEEP", 3600.0)
     told = asyncio.Event()
-    gatepost = Gatepost(settings, consumers=[Consumer("crm", {UserRegistered}, _setting(told))])
+    working = settings.model_copy(update={"run_worker": True})
+    gatepost = Gatepost(working, consumers=[Consumer("crm", {UserRegistered}, _setting(told))])
 
     async with gatepost.lifespan():
         sessions = async_sessionmaker(gatepost.database.engine)
