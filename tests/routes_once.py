@@ -12,7 +12,7 @@ from fastapi import routing
 __all__: list[str] = []
 
 
-def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001  pytest goes by the name
+def pytest_configure(config: pytest.Config) -> None:
     _remember(routing._EffectiveRouteContext)
 
 
