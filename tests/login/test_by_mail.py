@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import jwt
 import pytest
 from httpx2 import AsyncClient, Response
 from sqlalchemy import Engine, event
@@ -78,10 +77,10 @@ async def test_it_is_a_single_factor_and_marks_the_address_as_verified(
     answer = await prove(client, flow, email=person.email, code=letter.code)
 
     token = answer.json()["tokens"]["access_token"]
-    claims = jwt.decode(token, options={"verify_signature": False})
-    assert (claims["amr"], claims["acr"]) == (["otp"], "urn:gatepost:acr:single-factor")
-    me = await client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
-    assert me.json()["email_verified"]
+    headers = {"Authorization": f"Bearer {token}"}
+    (session,) = (await client.get("/users/me/sessions", headers=headers)).json()["items"]
+    assert (session["amr"], session["acr"]) == (["otp"], "urn:gatepost:acr:single-factor")
+    assert (await client.get("/users/me", headers=headers)).json()["email_verified"]
 
 
 async def test_a_code_works_only_where_it_was_asked_for_and_the_newest_alone(
@@ -232,6 +231,8 @@ async def test_g01_g03_nobody_learns_by_it_who_has_an_account(
     administrator = await make.signed_in(await make.administrator())
     await client.patch(f"/users/{disabled.id}", json={"is_active": False}, headers=administrator.headers)
     await post.letters()
+    # The signing keys are read once, by whoever comes first.
+    await prove(client, await begin(client), email="nobody@example.com", code="123456")
     seen: dict[str, set[Any]] = {"asking": set(), "guessing": set(), "work": set(), "guesses": set()}
     for email in (known.email, known.email.upper(), "nobody@example.com", disabled.email):
         flow = await begin(client)
