@@ -33,7 +33,7 @@ from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
-from gatepost.notices import Correspondent, Notices, Renderer, must_render
+from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -178,7 +178,7 @@ def correspondence(
     return [Consumer("notices", writer.events, writer.run, lane="mail")]
 
 
-def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
+def lanes_of(settings: Settings, limits: Limits, addresses: Addresses) -> list[LanePolicy]:
     """Return how deliveries are run. A mail is tried for three days: as long as one that is away may be mended."""
     mail = settings.mail
     return [
@@ -189,7 +189,7 @@ def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
             batch=mail.concurrency * _MAILS_AHEAD,
             longest_run=mail.timeout + _COMPOSING_SECONDS,
             most_attempts=_MAIL_ATTEMPTS,
-            gate=MailGate(limits),
+            gate=MailGate(limits, BY_ANYBODY, addresses.one_client),
         ),
     ]
 

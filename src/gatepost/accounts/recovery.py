@@ -62,7 +62,7 @@ class Recovery:
         await self._proofs.use(claim)
         if user.email_canonical != claim.email_canonical or not user.is_active:
             raise MailProofInvalid
-        await self._passwords.put(user.id, hashed)
+        await self._passwords.put(user.id, hashed, "reset")
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
         await self._users.change(user, ProfileChange(email_verified=True))
