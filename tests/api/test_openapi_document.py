@@ -108,6 +108,18 @@ async def test_no_output_names_a_secret(document: dict[str, Any]) -> None:
     assert "hash" not in str(document["components"]["schemas"]["UserOut"])
 
 
+async def test_v6_4_2_nobody_is_asked_a_security_question(document: dict[str, Any]) -> None:
+    fields = {
+        field
+        for schema in document["components"]["schemas"].values()
+        for field in schema.get("properties", {})
+    }
+    assert {"email", "password", "code"} <= fields
+    assert not [
+        field for field in fields for word in ("question", "answer", "hint", "maiden") if word in field
+    ]
+
+
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     def references(part: Any) -> list[str]:
         if isinstance(part, dict):
