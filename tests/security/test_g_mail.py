@@ -18,7 +18,7 @@ async def test_g01_g03_every_journey_by_mail_answers_alike_to_the_byte(
     client: AsyncClient, make: Make, gatepost: Gatepost
 ) -> None:
     post = Post(gatepost)
-    journeys = await askers(client, make, post)
+    journeys = await askers(gatepost, client, make, post)
     for name, states in journeys.items():
         # Seven, and five use a code up.
         seen = {

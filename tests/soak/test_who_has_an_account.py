@@ -74,7 +74,7 @@ async def test_v6_3_8_g02_g03_time_tells_nobody_by_mail_who_has_an_account(
     farthest = CHANCE * (2 / TIMES) ** 0.5
     database = "sqlite" if gatepost.database.is_sqlite else "postgresql"
     beyond = []
-    for name, states in (await askers(client, make, Post(gatepost))).items():
+    for name, states in (await askers(gatepost, client, make, Post(gatepost))).items():
         took = await timed(states, TIMES)
         for state in took.keys() - {"unknown"}:
             apart = distance(took["unknown"].time, took[state].time)
