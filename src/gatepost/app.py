@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatepost.accounts import routes as accounts
 from gatepost.core.errors import DomainError
 from gatepost.core.http.addresses import Addresses
-from gatepost.core.http.cookies import CSRF_HEADER
+from gatepost.core.http.cookies import CSRF_HEADER, Cookies
 from gatepost.core.http.docs import add_docs, complete_openapi
 from gatepost.core.http.forms import FormInvalid
 from gatepost.core.http.health import health, metrics
@@ -64,6 +64,7 @@ class Host(Protocol):
     log: Logger
     addresses: Addresses
     limits: Limits
+    cookies: Cookies
     testing: Testing | None
 
     @property
@@ -220,7 +221,7 @@ def api_surface(gatepost: Host, problems: Problems) -> FastAPI:
         api.include_router(router)
     if gatepost.settings.shows_docs:
         add_docs(api)
-    complete_openapi(api)
+    complete_openapi(api, gatepost.cookies.session_name)
     return api
 
 

@@ -142,7 +142,7 @@ class Gatepost:
             self.database, jobs(settings, ring, self.run, self.build), self.clock, self.log
         )
         self.outbox = Outbox(
-            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
+            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits, self.addresses)
         )
         self.measures: Measures | None = None
         if settings.measures:

@@ -47,7 +47,7 @@ from gatepost.login import (
     SignInMails,
     past_flows,
 )
-from gatepost.notices import Correspondent, Notices, Renderer, must_render
+from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, Purpose, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -194,7 +194,7 @@ def correspondence(
     return [Consumer("notices", writer.events, writer.run, "mail", writer.wants)]
 
 
-def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
+def lanes_of(settings: Settings, limits: Limits, addresses: Addresses) -> list[LanePolicy]:
     """Return how deliveries are run. A mail is tried for three days: as long as one that is away may be mended."""
     mail = settings.mail
     return [
@@ -205,7 +205,7 @@ def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
             batch=mail.concurrency * _MAILS_AHEAD,
             longest_run=mail.timeout + _COMPOSING_SECONDS,
             most_attempts=_MAIL_ATTEMPTS,
-            gate=MailGate(limits),
+            gate=MailGate(limits, BY_ANYBODY, addresses.one_client),
         ),
     ]
 

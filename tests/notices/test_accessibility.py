@@ -6,9 +6,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from gatepost.notices import LETTERS, BrandOptions, NoticeOptions, Renderer, preview
-from gatepost.pages import Pages
-from gatepost.proofs import Purpose
-from scripts.pictures import PICTURES, pictures
+from scripts.pictures import PLACES, link_pages, pictures
 from tests.axe import RUN, axe_or_skip, findings
 from tests.services import chromium, missing_reason
 
@@ -32,7 +30,7 @@ async def test_axe_finds_nothing_in_any_mail_or_page(browser: Browser) -> None:
     mails = {kind: preview(renderer, kind, "de").html for kind in LETTERS}
     page = await browser.new_page()
     found: list[str] = []
-    for kind, html in (mails | link_pages(brand)).items():
+    for kind, html in (mails | link_pages(brand, "de")).items():
         await page.set_content(html)
         await page.evaluate(checker)
         for scheme in ("light", "dark"):
@@ -49,20 +47,8 @@ async def test_axe_finds_nothing_in_any_mail_or_page(browser: Browser) -> None:
     assert len(findings(await page.evaluate(RUN))) >= 2
 
 
-def link_pages(brand: BrandOptions) -> dict[str, str]:
-    """Return every page that a link leads to, with its style in it."""
-    pages = Pages(brand, NoticeOptions())
-    style = '<link rel="stylesheet" href="page.css">'
-    found = {}
-    for purpose in Purpose:
-        told = {"action": purpose.page, "token": "x", "refused": True, "least": 8}
-        for name in (purpose.page, f"{purpose.page}-done", "dead-link", "too-many"):
-            html = pages.render(name, "de", **told).html
-            assert style in html
-            found[f"page {name}"] = html.replace(style, f"<style>{pages.style}</style>")
-    return found
-
-
-def test_every_mail_has_its_pictures_and_they_stay_small() -> None:
-    assert {file.name for file in PICTURES.iterdir()} == {each.path.name for each in pictures()}
-    assert sum(file.stat().st_size for file in PICTURES.iterdir()) < 3_000_000
+def test_every_mail_and_page_has_its_pictures_and_they_stay_small() -> None:
+    files = {file for place in PLACES for file in place.iterdir()}
+    assert files == {each.path for each in pictures()}
+    assert len(files) > 140
+    assert sum(file.stat().st_size for file in files) < 3_000_000

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from io import StringIO
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 
 from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
@@ -107,7 +107,10 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
     assert found.keys() == {*Purpose}
     refused = await make.sign_in("ada@example.com", PASSWORD)
     assert (refused.status_code, refused.json()["code"]) == (403, "email-unverified")
-    async with open_client(gatepost, cookies={"gp_session": "x"}) as scanner:
+    # From another address, with cookies that somebody left behind.
+    elsewhere = ASGITransport(app=gatepost.app, client=("198.51.100.9", 1))
+    jar = {"gp_session": "x", "__Host-gp_session": "x"}
+    async with AsyncClient(transport=elsewhere, base_url="http://gatepost.test", cookies=jar) as scanner:
         for _ in range(10):
             for letter in found.values():
                 for visitor in (client, scanner):

@@ -127,7 +127,7 @@ def _read(document: Mapping[str, Any]) -> Iterator[Operation]:
                 media,
                 schema.get("properties", {}),
                 tuple(described.get("parameters", ())),
-                bool(described.get("security")),
+                {} not in described.get("security", [{}]),
             )
 
 

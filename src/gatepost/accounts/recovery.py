@@ -68,7 +68,7 @@ class Recovery:
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
         await self._proven.by_mail(user, same_person=False)
-        await self._passwords.put(user.id, hashed)
+        await self._passwords.put(user.id, hashed, "reset")
         await self._users.touch(user)
 
     async def _person(self, email: str) -> Any:

@@ -15,12 +15,13 @@ from gatepost.accounts import (
 )
 from gatepost.core.events import Event
 from gatepost.login import SignInMailAsked
+from gatepost.notices.letters import LETTERS
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
 from gatepost.users import UserChanged, UserDeleted
 
-__all__ = ["OCCASIONS", "Happening", "Occasion", "Scene"]
+__all__ = ["BY_ANYBODY", "OCCASIONS", "Happening", "Occasion", "Scene"]
 
 Scene = Literal["session", "request", "unsaid"]
 """Where the device and the network are looked up: those of the session or of the request that the event is about."""
@@ -96,3 +97,6 @@ _ALL = (
 )
 
 OCCASIONS: Mapping[str, Occasion] = {occasion.event.type: occasion for occasion in _ALL}
+
+BY_ANYBODY = frozenset(each.event.type for each in _ALL if LETTERS[each.letter].by_anybody)
+"""The types of events whose letters anybody can have sent to any address."""
