@@ -33,6 +33,18 @@ from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
+from gatepost.mfa import SEALED as SEALED_TOTP
+from gatepost.mfa import (
+    FactorResets,
+    Factors,
+    Guesses,
+    Mfa,
+    RecoveryCodes,
+    RememberedDevices,
+    due_resets,
+    past_devices,
+    past_enrolments,
+)
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
@@ -113,12 +125,15 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
         closed_accounts(run, lambda work: build(Deletion, work)),
+        past_enrolments(),
+        past_devices(),
+        due_resets(run, lambda work: build(FactorResets, work)),
     ]
 
 
 def sealed_columns() -> list[SealedColumn]:
     """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
-    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES]
+    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES, SEALED_TOTP]
 
 
 def addresses_of(settings: Settings, log: Logger) -> Addresses:
@@ -209,6 +224,10 @@ class Wiring:
             Login: self.login,
             Accounts: self.accounts,
             Setup: self.setup,
+            Mfa: self.mfa,
+            Factors: self.factors,
+            FactorResets: self.factor_resets,
+            RememberedDevices: self.remembered_devices,
             MailProofs: self.mail_proofs,
             EmailChange: self.email_change,
             Deletion: self.deletion,
@@ -262,6 +281,51 @@ class Wiring:
             Conditions(options.login.flow_lifetime, options.accounts.email_verification == "required"),
         )
 
+    def remembered_devices(self, work: Work) -> RememberedDevices:
+        options = self._parts.settings
+        return RememberedDevices(work, options.mfa.remember_for, options.sessions)
+
+    def mfa(self, work: Work) -> Mfa:
+        parts = self._parts
+        return Mfa(
+            work,
+            self.users(work),
+            self.sessions(work),
+            parts.ring,
+            Guesses(work),
+            RecoveryCodes(work),
+            self.remembered_devices(work),
+            parts.settings.mfa,
+            parts.settings.brand.name,
+        )
+
+    def factors(self, work: Work) -> Factors:
+        parts = self._parts
+        return Factors(
+            work,
+            self.mfa(work),
+            RecoveryCodes(work),
+            self.users(work),
+            self.access(work),
+            self.tokens(work),
+            parts.settings.mfa,
+            parts.settings.accounts.fresh_for,
+            parts.limits,
+        )
+
+    def factor_resets(self, work: Work) -> FactorResets:
+        parts = self._parts
+        return FactorResets(
+            work,
+            self.mfa(work),
+            self.factors(work),
+            self.users(work),
+            self.tokens(work),
+            self.mail_proofs(work),
+            parts.settings.mfa,
+            parts.limits,
+        )
+
     def mail_proofs(self, work: Work) -> MailProofs:
         parts = self._parts
         return MailProofs(work, parts.mail_code_keys, parts.settings.issuer, parts.limits)
@@ -286,6 +350,7 @@ class Wiring:
             self.sessions(work),
             self.tokens(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -302,6 +367,7 @@ class Wiring:
             self.passwords(work),
             self.sessions(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -318,6 +384,7 @@ class Wiring:
             self.email_change(work),
             self.deletion(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )

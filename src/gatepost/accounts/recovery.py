@@ -6,6 +6,7 @@ from gatepost.accounts.events import PasswordResetAsked
 from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.work import Work
+from gatepost.mfa import Mfa
 from gatepost.passwords import Passwords
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
@@ -24,6 +25,7 @@ class Recovery:
         passwords: Passwords,
         sessions: Sessions,
         proofs: MailProofs,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -32,6 +34,7 @@ class Recovery:
         self._passwords = passwords
         self._sessions = sessions
         self._proofs = proofs
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -65,6 +68,7 @@ class Recovery:
         await self._passwords.put(user.id, hashed)
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
+        await self._mfa.credentials_changed(user.id)
         await self._users.change(user, ProfileChange(email_verified=True))
         await self._users.touch(user)
 

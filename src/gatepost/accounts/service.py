@@ -20,6 +20,7 @@ from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.login import LoginFailed
+from gatepost.mfa import Mfa
 from gatepost.passwords import CheckedPassword, Passwords
 from gatepost.proofs import MailProofs
 from gatepost.sessions import EndReason, Sessions
@@ -43,6 +44,7 @@ class Accounts:
         email_change: EmailChange,
         deletion: Deletion,
         proofs: MailProofs,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -55,6 +57,7 @@ class Accounts:
         self._email_change = email_change
         self._deletion = deletion
         self._proofs = proofs
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -172,6 +175,7 @@ class Accounts:
         if hashed is not None or "email" in changed:
             # What was sent to the address of before, or asked for under the password of before, is dead.
             await self._proofs.drop(user.id)
+            await self._mfa.credentials_changed(user.id)
         if hashed is not None:
             await self._passwords.put(user.id, hashed)
             if keep is None or self._options.password_change_ends_sessions:

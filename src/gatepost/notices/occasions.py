@@ -13,6 +13,17 @@ from gatepost.accounts import (
     PasswordResetAsked,
 )
 from gatepost.core.events import Event
+from gatepost.mfa import (
+    FREE,
+    FactorAdded,
+    FactorRemoved,
+    FactorResetAsked,
+    FactorsReset,
+    FactorsResetByAdministrator,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    TotpRefused,
+)
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
@@ -71,6 +82,16 @@ def _address_is_known(event: Happening) -> bool:
     return "to" in event.private
 
 
+def _came_alone(event: Happening) -> bool:
+    # Those that come with the first factor are in its notice.
+    return not event.data["with_factor"]
+
+
+def _are_many(event: Happening) -> bool:
+    # Whoever enters codes knows the password. Not at each: somebody who guesses shall not fill the mailbox, too.
+    return event.data["failures"] % FREE == 0
+
+
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
     Occasion(EmailChangeAsked, "change_email_confirm"),
@@ -80,6 +101,14 @@ _ALL = (
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
+    Occasion(FactorAdded, "factor_added", scene="request"),
+    Occasion(FactorRemoved, "factor_removed", scene="request"),
+    Occasion(RecoveryCodesMade, "factor_added", scene="request", told_if=_came_alone),
+    Occasion(RecoveryCodeUsed, "recovery_codes_used", scene="request"),
+    Occasion(TotpRefused, "wrong_codes", scene="request", told_if=_are_many),
+    Occasion(FactorResetAsked, "factors_reset_scheduled", scene="request"),
+    Occasion(FactorsReset, "factors_reset"),
+    Occasion(FactorsResetByAdministrator, "factors_reset_by_admin"),
     Occasion(UserDeleted, "account_deleted", told_if=_address_is_known),
 )
 

@@ -12,6 +12,7 @@ from gatepost.core.http.deps import client_info, house
 from gatepost.core.http.forms import read_form
 from gatepost.core.limits import LimitExceeded
 from gatepost.core.work import Work
+from gatepost.mfa import FactorResets
 from gatepost.passwords import PasswordRefused
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.users import EmailTaken
@@ -98,6 +99,10 @@ async def _keep(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, st
     await home.build(Deletion, work).cancel(shown)
 
 
+async def _keep_factors(home: Any, work: Work, shown: ShownProof, _form: Mapping[str, str]) -> None:
+    await home.build(FactorResets, work).cancel(shown)
+
+
 async def _reset(home: Any, work: Work, shown: ShownProof, form: Mapping[str, str]) -> None:
     given = PasswordReset(token=shown.token, password=form.get("password", ""))
     await home.build(Recovery, work).reset(given, given.password)
@@ -107,6 +112,7 @@ LinkPage(Purpose.VERIFY_EMAIL, _verify)
 LinkPage(Purpose.CONFIRM_EMAIL, _verify)
 LinkPage(Purpose.UNDO_EMAIL, _undo)
 LinkPage(Purpose.KEEP_ACCOUNT, _keep)
+LinkPage(Purpose.KEEP_FACTORS, _keep_factors)
 LinkPage(Purpose.RESET_PASSWORD, _reset)
 
 

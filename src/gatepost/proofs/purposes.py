@@ -12,6 +12,7 @@ class Purpose(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     UNDO_EMAIL = "undo_email"
     KEEP_ACCOUNT = "keep_account"
+    KEEP_FACTORS = "keep_factors"
     RESET_PASSWORD = "reset_password"  # noqa: S105  no password
 
     @property

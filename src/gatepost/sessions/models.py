@@ -22,6 +22,8 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
     EMAIL_RESTORED = "email_restored"
     """Somebody undid a change of address from the old one."""
+    FACTORS_CHANGED = "factors_changed"
+    """A second factor was added or removed."""
     DISABLED = "disabled"
     REUSE_DETECTED = "reuse_detected"
     RENEWED = "renewed"
