@@ -97,7 +97,7 @@ class RememberedDevice(Base):
 
 
 class FactorReset(Base):
-    """Somebody who knows the first factor has lost the second: at `due_at` all are removed, unless the person objects."""
+    """Somebody who knows the first factor has lost the second: all go at `due_at`, unless the person objects."""
 
     __tablename__ = "factor_resets"
 

@@ -57,10 +57,12 @@ def matching_step(secret: bytes, code: str, now: datetime, after: int) -> int | 
 
 def otpauth_uri(secret: bytes, issuer: str, account: str) -> str:
     """Return the address that the QR code holds, in the form that apps agree on."""
-    label = f"{quote(issuer.replace(':', ' '), safe='')}:{quote(account, safe='')}"
+    # A colon ends the name in the label, and both names must be the same.
+    named = issuer.replace(":", "")
+    label = f"{quote(named, safe='')}:{quote(account, safe='')}"
     told = {
         "secret": written(secret),
-        "issuer": issuer,
+        "issuer": named,
         "algorithm": "SHA1",
         "digits": DIGITS,
         "period": PERIOD,
