@@ -34,17 +34,7 @@ from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
 from gatepost.mfa import SEALED as SEALED_TOTP
-from gatepost.mfa import (
-    FactorResets,
-    Factors,
-    Guesses,
-    Mfa,
-    RecoveryCodes,
-    RememberedDevices,
-    due_resets,
-    past_devices,
-    past_enrolments,
-)
+from gatepost.mfa import FactorResets, Factors, Mfa, RememberedDevices, factor_jobs
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
@@ -125,9 +115,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
         closed_accounts(run, lambda work: build(Deletion, work)),
-        past_enrolments(),
-        past_devices(),
-        due_resets(run, lambda work: build(FactorResets, work)),
+        *factor_jobs(run, lambda work: build(FactorResets, work)),
     ]
 
 
@@ -292,8 +280,6 @@ class Wiring:
             self.users(work),
             self.sessions(work),
             parts.ring,
-            Guesses(work),
-            RecoveryCodes(work),
             self.remembered_devices(work),
             parts.settings.mfa,
             parts.settings.brand.name,
@@ -304,7 +290,6 @@ class Wiring:
         return Factors(
             work,
             self.mfa(work),
-            RecoveryCodes(work),
             self.users(work),
             self.access(work),
             self.tokens(work),

@@ -6,7 +6,7 @@ counts before it is confirmed; and that no factor goes without its owner's word,
 notice. Lets nobody in: the door does.
 """
 
-from gatepost.mfa.clean_up import due_resets, past_devices, past_enrolments
+from gatepost.mfa.clean_up import due_resets, factor_jobs
 from gatepost.mfa.devices import RememberedDevices
 from gatepost.mfa.errors import CodeWrong, FactorNeeded, FactorResetOff, FactorsOff, NoFactor, TotpDelayed
 from gatepost.mfa.events import (
@@ -23,7 +23,7 @@ from gatepost.mfa.events import (
     RecoveryCodeUsed,
     TotpRefused,
 )
-from gatepost.mfa.guesses import FREE, Guesses
+from gatepost.mfa.guesses import FREE
 from gatepost.mfa.models import (
     SEALED,
     FactorReset,
@@ -42,7 +42,6 @@ from gatepost.mfa.policy import (
     FactorStep,
     judge_factors,
 )
-from gatepost.mfa.recovery_codes import RecoveryCodes
 from gatepost.mfa.resets import FactorResets
 from gatepost.mfa.schemas import FactorConfirmed, TotpEnrolment
 from gatepost.mfa.service import Mfa, OtherFactors
@@ -74,7 +73,6 @@ __all__ = [
     "FactorsOff",
     "FactorsReset",
     "FactorsResetByAdministrator",
-    "Guesses",
     "Mfa",
     "MfaOptions",
     "NoFactor",
@@ -82,7 +80,6 @@ __all__ = [
     "RecoveryCode",
     "RecoveryCodeRefused",
     "RecoveryCodeUsed",
-    "RecoveryCodes",
     "RecoveryCodesMade",
     "RememberedDevice",
     "RememberedDevices",
@@ -92,7 +89,6 @@ __all__ = [
     "TotpGuesses",
     "TotpRefused",
     "due_resets",
+    "factor_jobs",
     "judge_factors",
-    "past_devices",
-    "past_enrolments",
 ]

@@ -7,19 +7,18 @@ from gatepost.core.work import Run, Work
 from gatepost.mfa.models import RememberedDevice, TotpFactor
 from gatepost.mfa.resets import FactorResets
 
-__all__ = ["due_resets", "past_devices", "past_enrolments"]
+__all__ = ["due_resets", "factor_jobs"]
 
 _BATCH = 100
 
 
-def past_enrolments() -> Job:
-    """Return the job that deletes apps that nobody confirmed."""
-    return delete_past("totp-factors.unconfirmed", TotpFactor.id, TotpFactor.expires_at)
-
-
-def past_devices() -> Job:
-    """Return the job that deletes devices whose time is up."""
-    return delete_past("remembered-devices.expired", RememberedDevice.id, RememberedDevice.expires_at)
+def factor_jobs(run: Run, resets: Callable[[Work], FactorResets]) -> list[Job]:
+    """Return all that recurs here: what nobody confirmed, devices whose time is up, and resets that are due."""
+    return [
+        delete_past("totp-factors.unconfirmed", TotpFactor.id, TotpFactor.expires_at),
+        delete_past("remembered-devices.expired", RememberedDevice.id, RememberedDevice.expires_at),
+        due_resets(run, resets),
+    ]
 
 
 def due_resets(run: Run, resets: Callable[[Work], FactorResets]) -> Job:

@@ -11,7 +11,6 @@ from gatepost.core.work import Work
 from gatepost.mfa import queries
 from gatepost.mfa.errors import FactorNeeded, FactorsOff, NoFactor
 from gatepost.mfa.policy import EnrolmentNeeded, judge_factors
-from gatepost.mfa.recovery_codes import RecoveryCodes
 from gatepost.mfa.schemas import (
     ConfirmTotp,
     FactorConfirmed,
@@ -35,7 +34,6 @@ class Factors:
         self,
         work: Work,
         mfa: Mfa,
-        codes: RecoveryCodes,
         users: Users,
         access: Access,
         tokens: Tokens,
@@ -45,7 +43,6 @@ class Factors:
     ) -> None:
         self._work = work
         self._mfa = mfa
-        self._codes = codes
         self._users = users
         self._access = access
         self._tokens = tokens
@@ -114,7 +111,7 @@ class Factors:
         await self._tokens.confirm(me)
         if not (await self._mfa.enrolled_now(me.subject)).factors:
             raise NoFactor
-        return await self._codes.make(me.subject, with_factor=False)
+        return await self._mfa.new_codes(me.subject)
 
     async def keep(self, me: Principal) -> None:
         """Keep the factors that somebody wanted removed. Whoever is signed in may: it makes nothing weaker."""

@@ -57,8 +57,6 @@ class Mfa:
         users: Users,
         sessions: Sessions,
         ring: KeyRing,
-        guesses: Guesses,
-        codes: RecoveryCodes,
         devices: RememberedDevices,
         options: MfaOptions,
         issuer_name: str,
@@ -68,8 +66,8 @@ class Mfa:
         self._users = users
         self._sessions = sessions
         self._ring = ring
-        self._guesses = guesses
-        self._codes = codes
+        self._guesses = Guesses(work)
+        self._codes = RecoveryCodes(work)
         self._devices = devices
         self._options = options
         self._issuer_name = issuer_name
@@ -113,6 +111,10 @@ class Mfa:
         """Use up one of a person's recovery codes; return how many are left. Raises CodeWrong."""
         await self._lock(user_id)
         return await self._codes.use(user_id, code)
+
+    async def new_codes(self, user_id: UUID) -> list[str]:
+        """Return new recovery codes in the place of those of before. Whoever calls has locked the person's row."""
+        return await self._codes.make(user_id, with_factor=False)
 
     async def remembered(self, user_id: UUID, token: str | None) -> UUID | None:
         """Return the device of this token, if the person's second factor was shown there. Before the transaction.
