@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from pydantic import SecretStr
+from sqlalchemy import select
 
 from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
+from gatepost.core.ids import new_id
+from gatepost.mfa import FactorResets, Mfa, RecoveryCode, TotpFactor
 from tests.conftest import open_client
 from tests.make import PASSWORD, Make, SignedIn
 from tests.mfa.people import App, enrolled, recovered, shows, strongly_signed_in
@@ -198,10 +202,6 @@ async def test_e07_new_recovery_codes_make_the_old_set_dead(
 async def test_of_secrets_and_codes_nothing_readable_lies_in_the_database_or_leaves_it(
     client: AsyncClient, make: Make, gatepost: Gatepost, clock: MovableClock
 ) -> None:
-    from sqlalchemy import select
-
-    from gatepost.mfa import RecoveryCode, TotpFactor
-
     me = await make.signed_in()
     app = await enrolled(client, me, clock.now())
     taken = (await client.get("/users/me/export", headers=me.headers)).json()
@@ -247,8 +247,6 @@ async def test_e01_policy_says_whether_one_may_be_added_and_the_last_one_removed
 async def test_a_new_password_still_needs_the_factor_and_forgets_what_was_remembered(
     client: AsyncClient, make: Make, gatepost: Gatepost, clock: MovableClock
 ) -> None:
-    from gatepost.mfa import Mfa
-
     me = await make.signed_in()
     app = await enrolled(client, me, clock.now())
     async with gatepost.work() as work:
@@ -261,3 +259,55 @@ async def test_a_new_password_still_needs_the_factor_and_forgets_what_was_rememb
     assert (await mfa.enrolled(me.person.id)).methods == ("totp", "recovery_code")
     clock.move(timedelta(seconds=30))
     assert await shows(gatepost, me.person, app.code(clock.now())) == "right"
+
+
+async def test_apps_work_on_after_the_secret_key_was_changed_and_all_was_sealed_anew(
+    client: AsyncClient, make: Make, gatepost: Gatepost, settings: Settings, clock: MovableClock
+) -> None:
+    me = await make.signed_in()
+    app = await enrolled(client, me, clock.now())
+    old, new = settings.secret_key, SecretStr("u6eAs4fPg8dJm5cHn2bXy7rLw9qTv3kZ")
+    assert old is not None
+    both = settings.model_copy(update={"secret_key": new, "previous_secret_keys": [old]})
+    alone = settings.model_copy(update={"secret_key": new})
+    for changed in (both, alone):
+        clock.move(timedelta(seconds=30))
+        service = Gatepost(changed, clock=clock)
+        async with service.lifespan():
+            assert await shows(service, me.person, app.code(clock.now())) == "right"
+            assert (await service.sealed.reseal()).unopened == {}
+    assert await recovered(gatepost, me.person, app.recovery_codes[0]) == 9
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_g03_what_anybody_may_ask_says_nothing_about_who_has_a_factor(
+    client: AsyncClient, make: Make, gatepost: Gatepost, clock: MovableClock
+) -> None:
+    me, without, stranger = [await make.signed_in() for _ in range(3)]
+    await enrolled(client, me, clock.now())
+    async with gatepost.work() as work:
+        await gatepost.build(FactorResets, work).ask(me.person.id)
+    said = set()
+    for email in (me.person.email, without.person.email, "nobody@example.com"):
+        cancelled = await client.post("/factors/reset/cancel", json={"email": email, "code": "x"})
+        first = await make.sign_in(email, "not this one")
+        said.add(
+            (cancelled.status_code, cancelled.json()["detail"], first.status_code, first.json()["detail"])
+        )
+    assert len(said) == 1
+    for user_id in (me.person.id, without.person.id, new_id()):
+        for method, path in (("GET", "factors"), ("POST", "factors/reset")):
+            answer = await client.request(method, f"/users/{user_id}/{path}", headers=stranger.headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "permission-missing")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_person_has_at_most_five_apps(
+    client: AsyncClient, make: Make, gatepost: Gatepost, clock: MovableClock
+) -> None:
+    me = await make.signed_in()
+    for _ in range(5):
+        await enrolled(client, me, clock.now())
+        me = await strongly_signed_in(gatepost, me.person)
+    refused = await client.post("/users/me/factors/totp", json={}, headers=me.headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too-many-factors")

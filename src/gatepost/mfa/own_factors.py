@@ -73,8 +73,10 @@ class Factors:
         )
 
     async def begin_totp(self, me: Principal, new: NewTotp) -> TotpEnrolment:
-        """Begin to add an app. Raises FactorsOff, TooManyFactors, ReauthenticationRequired."""
+        """Begin to add an app. Raises FactorsOff, TooManyFactors, ReauthenticationRequired, LimitExceeded."""
         await self.need_authority(me)
+        # A QR code is the slowest thing to draw here.
+        await self._limits.guess(self._work.client)
         profile = await self._users.profile(me.subject)
         begun = await self._mfa.begin_totp(me.subject, profile.email, new.name)
         await self._tokens.confirm(me)
