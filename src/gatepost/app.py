@@ -42,6 +42,8 @@ from gatepost.core.metrics import Metrics
 from gatepost.exports import routes as exports
 from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
 from gatepost.login import routes as login
+from gatepost.mfa import CodeWrong
+from gatepost.mfa import routes as mfa
 from gatepost.notices import routes as notices
 from gatepost.pages import routes as pages
 from gatepost.proofs import MailProofInvalid
@@ -87,6 +89,7 @@ STATUSES: dict[type[DomainError], int] = {
     ScopeInvalid: 400,
     FlowInvalid: 400,
     MailProofInvalid: 400,
+    CodeWrong: 400,
     DpopProofInvalid: 400,
     FormInvalid: 400,
     StaleVersion: 412,
@@ -105,6 +108,7 @@ ROUTERS = (
     login.api,
     accounts.api,
     sessions.api,
+    mfa.api,
     notices.api,
     exports.api,
     users.api,

@@ -47,6 +47,8 @@ from gatepost.login import (
     SignInMails,
     past_flows,
 )
+from gatepost.mfa import SEALED as SEALED_TOTP
+from gatepost.mfa import FactorResets, Factors, Mfa, RememberedDevices, factor_jobs
 from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, Purpose, past_mail_proofs
@@ -129,12 +131,13 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
         closed_accounts(run, lambda work: build(Deletion, work)),
+        *factor_jobs(run, lambda work: build(FactorResets, work)),
     ]
 
 
 def sealed_columns() -> list[SealedColumn]:
     """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
-    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES]
+    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES, SEALED_TOTP]
 
 
 def addresses_of(settings: Settings, log: Logger) -> Addresses:
@@ -226,6 +229,10 @@ class Wiring:
             SignInMails: self.sign_in_mails,
             Accounts: self.accounts,
             Setup: self.setup,
+            Mfa: self.mfa,
+            Factors: self.factors,
+            FactorResets: self.factor_resets,
+            RememberedDevices: self.remembered_devices,
             MailProofs: self.mail_proofs,
             EmailChange: self.email_change,
             Deletion: self.deletion,
@@ -304,6 +311,48 @@ class Wiring:
         users, passwords, sessions = self.users(work), self.passwords(work), self.sessions(work)
         return ProvenAddress(work, users, passwords, sessions, self.mail_proofs(work))
 
+    def remembered_devices(self, work: Work) -> RememberedDevices:
+        options = self._parts.settings
+        return RememberedDevices(work, options.mfa.remember_for, options.sessions)
+
+    def mfa(self, work: Work) -> Mfa:
+        parts = self._parts
+        return Mfa(
+            work,
+            self.users(work),
+            self.sessions(work),
+            parts.ring,
+            self.remembered_devices(work),
+            parts.settings.mfa,
+            parts.settings.brand.name,
+        )
+
+    def factors(self, work: Work) -> Factors:
+        parts = self._parts
+        return Factors(
+            work,
+            self.mfa(work),
+            self.users(work),
+            self.access(work),
+            self.tokens(work),
+            parts.settings.mfa,
+            parts.settings.accounts.fresh_for,
+            parts.limits,
+        )
+
+    def factor_resets(self, work: Work) -> FactorResets:
+        parts = self._parts
+        return FactorResets(
+            work,
+            self.mfa(work),
+            self.factors(work),
+            self.users(work),
+            self.tokens(work),
+            self.mail_proofs(work),
+            parts.settings.mfa,
+            parts.limits,
+        )
+
     def mail_proofs(self, work: Work) -> MailProofs:
         parts = self._parts
         return MailProofs(work, parts.run, parts.mail_code_keys, parts.settings.issuer, parts.limits)
@@ -331,6 +380,7 @@ class Wiring:
             self.sessions(work),
             self.tokens(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -348,6 +398,7 @@ class Wiring:
             self.sessions(work),
             self.mail_proofs(work),
             self.proven_address(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -365,6 +416,7 @@ class Wiring:
             self.deletion(work),
             self.hidden_sign_up(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )

@@ -23,7 +23,14 @@ OPEN = {
 }
 OPEN |= {"sign_in_browser", "read_session", "sign_out_browser"}
 OPEN |= {"server_metadata", "revoked_sessions"}
-OPEN |= {"verify_email", "undo_email", "cancel_deletion", "forgot_password", "reset_password"}
+OPEN |= {
+    "verify_email",
+    "undo_email",
+    "cancel_deletion",
+    "cancel_factor_reset",
+    "forgot_password",
+    "reset_password",
+}
 
 
 @pytest.fixture(scope="module")

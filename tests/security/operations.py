@@ -29,6 +29,7 @@ PUBLIC = {
     ("post", "/session"),
     ("delete", "/session"),
     ("post", "/deletion/cancel"),
+    ("post", "/factors/reset/cancel"),
     ("post", "/email/undo"),
     ("post", "/email/verify"),
     ("post", "/password/forgot"),
@@ -42,6 +43,7 @@ _EXAMPLES = {
     "email": "somebody@example.com",
     "password": "tangerine-lighthouse-42",
     "carrier": "bearer",
+    "id": str(UUID(int=3)),
     "method": "password",
     "locked_until": "2030-01-01T00:00:00Z",
     "locale": "de-AT",
@@ -90,7 +92,8 @@ class Operation:
     ) -> Response:
         """Call it, with the smallest valid body unless another is given."""
         url = self.path.replace("{user_id}", str(user_id or UUID(int=1)))
-        url = url.replace("{session_id}", str(UUID(int=2)))
+        for other in ("session_id", "factor_id", "device_id"):
+            url = url.replace(f"{{{other}}}", str(UUID(int=2)))
         sent = self.valid_body() if body is None else body
         if self.media == FORM:
             more.setdefault("data", sent)

@@ -21,6 +21,7 @@ from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.login import LoginFailed
+from gatepost.mfa import Mfa
 from gatepost.passwords import CheckedPassword, Passwords, PasswordSetter
 from gatepost.proofs import MailProofs
 from gatepost.sessions import EndReason, Sessions
@@ -45,6 +46,7 @@ class Accounts:
         deletion: Deletion,
         hidden_sign_up: HiddenSignUp,
         proofs: MailProofs,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -58,6 +60,7 @@ class Accounts:
         self._deletion = deletion
         self._hidden_sign_up = hidden_sign_up
         self._proofs = proofs
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -180,6 +183,7 @@ class Accounts:
         if hashed is not None or "email" in changed:
             # What was sent to the address of before, or asked for under the password of before, is dead.
             await self._proofs.drop(user.id)
+            await self._mfa.credentials_changed(user.id)
         if hashed is not None:
             await self._passwords.put(user.id, hashed, by)
             if keep is None or self._options.password_change_ends_sessions:

@@ -42,6 +42,7 @@ _ALL = (
     _asked_for("change_email_confirm", _DAY, "link", "code"),
     _asked_for("sign_in_code", timedelta(minutes=15), "link", "code"),
     _asked_for("account_deletion_scheduled", _WEEK, "link", "until", by_anybody=False),
+    _asked_for("factors_reset_scheduled", _WEEK, "link", "until", by_anybody=False),
     _asked_for("data_export_ready", _DAY, "link", by_anybody=False),
     _notice("password_changed"),
     _notice("email_changed"),
@@ -50,6 +51,8 @@ _ALL = (
     _notice("factor_added"),
     _notice("factor_removed"),
     _notice("factors_reset_by_admin"),
+    _notice("factors_reset"),
+    _notice("wrong_codes"),
     _notice("recovery_codes_used", "left"),
     _notice("account_deleted"),
 )

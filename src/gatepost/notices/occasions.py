@@ -15,6 +15,17 @@ from gatepost.accounts import (
 )
 from gatepost.core.events import Event
 from gatepost.login import SignInMailAsked
+from gatepost.mfa import (
+    FREE,
+    FactorAdded,
+    FactorRemoved,
+    FactorResetAsked,
+    FactorsReset,
+    FactorsResetByAdministrator,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    TotpRefused,
+)
 from gatepost.notices.letters import LETTERS
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
@@ -82,6 +93,16 @@ def _is_unfamiliar(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool
     return not data.get("familiar")
 
 
+def _came_alone(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    # Those that come with the first factor are in its notice.
+    return not data["with_factor"]
+
+
+def _are_many(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    # Whoever enters codes knows the password. Not at each: somebody who guesses shall not fill the mailbox, too.
+    return data["failures"] % FREE == 0
+
+
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
     Occasion(SignUpRepeated, "already_registered"),
@@ -93,6 +114,14 @@ _ALL = (
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
+    Occasion(FactorAdded, "factor_added", scene="request"),
+    Occasion(FactorRemoved, "factor_removed", scene="request"),
+    Occasion(RecoveryCodesMade, "factor_added", scene="request", told_if=_came_alone),
+    Occasion(RecoveryCodeUsed, "recovery_codes_used", scene="request"),
+    Occasion(TotpRefused, "wrong_codes", scene="request", told_if=_are_many),
+    Occasion(FactorResetAsked, "factors_reset_scheduled", scene="request"),
+    Occasion(FactorsReset, "factors_reset"),
+    Occasion(FactorsResetByAdministrator, "factors_reset_by_admin"),
     Occasion(UserDeleted, "account_deleted", told_if=_address_is_known),
 )
 

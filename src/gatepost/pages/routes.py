@@ -21,6 +21,7 @@ from gatepost.core.http.forms import read_form
 from gatepost.core.limits import LimitExceeded
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
+from gatepost.mfa import FactorResets
 from gatepost.pages.answers import dead, page, too_many
 from gatepost.pages.sign_in_link import offer_sign_in, sign_in
 from gatepost.pages.visitors import signed_in_here
@@ -109,6 +110,10 @@ async def _keep(home: Any, work: Work, token: str, _form: Form, _here: Principal
     await home.build(Deletion, work).cancel(ShownProof(token=token))
 
 
+async def _keep_factors(home: Any, work: Work, token: str, _form: Form, _here: Principal | None) -> None:
+    await home.build(FactorResets, work).cancel(ShownProof(token=token))
+
+
 async def _reset(home: Any, work: Work, token: str, form: Form, _here: Principal | None) -> None:
     given = PasswordReset(token=token, password=form.get("password", ""))
     await home.build(Recovery, work).reset(given, given.password)
@@ -118,6 +123,7 @@ LinkPage(Purpose.VERIFY_EMAIL, _verify, personal=True)
 LinkPage(Purpose.CONFIRM_EMAIL, _verify, personal=True)
 LinkPage(Purpose.UNDO_EMAIL, _undo)
 LinkPage(Purpose.KEEP_ACCOUNT, _keep)
+LinkPage(Purpose.KEEP_FACTORS, _keep_factors)
 LinkPage(Purpose.RESET_PASSWORD, _reset)
 pages.add_api_route(f"/{Purpose.SIGN_IN_LINK.page}", offer_sign_in, methods=["GET"])
 pages.add_api_route(f"/{Purpose.SIGN_IN_LINK.page}", sign_in, methods=["POST"])

@@ -25,6 +25,7 @@ from gatepost.core.logging import LogFormat
 from gatepost.core.mail import MailOptions
 from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
+from gatepost.mfa import MfaOptions
 from gatepost.notices import BrandOptions, NoticeOptions
 from gatepost.passwords import PasswordOptions
 from gatepost.sessions import SessionOptions
@@ -193,6 +194,7 @@ class Settings(BaseSettings):
     sessions: SessionOptions = Field(default_factory=SessionOptions)
     tokens: TokenOptions = Field(default_factory=TokenOptions)
     login: LoginOptions = Field(default_factory=LoginOptions)
+    mfa: MfaOptions = Field(default_factory=MfaOptions)
     accounts: AccountOptions = Field(default_factory=AccountOptions)
     brand: BrandOptions = Field(default_factory=BrandOptions)
     notices: NoticeOptions = Field(default_factory=NoticeOptions)
