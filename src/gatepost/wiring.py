@@ -34,6 +34,7 @@ from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
+from gatepost.passkeys import Challenges, OwnPasskeys, Passkeys, Site, past_passkey_challenges
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -107,6 +108,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *past_sessions(settings.sessions),
         past_flows(),
         past_mail_proofs(),
+        past_passkey_challenges(),
         spent_proofs(),
         expired_answers(),
         expired_deliveries(),
@@ -199,6 +201,8 @@ class Wiring:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        options = parts.settings
+        self._site = Site.of(options.passkeys, options.issuer, options.brand.name)
         self._builders: dict[type[Any], Callable[[Work], Any]] = {
             Users: self.users,
             Access: self.access,
@@ -206,6 +210,8 @@ class Wiring:
             Tokens: self.tokens,
             SigningKeys: self.signing_keys,
             Passwords: self.passwords,
+            Passkeys: self.passkeys,
+            OwnPasskeys: self.own_passkeys,
             Login: self.login,
             Accounts: self.accounts,
             Setup: self.setup,
@@ -246,6 +252,26 @@ class Wiring:
 
     def passwords(self, work: Work) -> Passwords:
         return Passwords(work, self._parts.hashing, self._parts.policy)
+
+    def challenges(self, work: Work) -> Challenges:
+        return Challenges(work, self._parts.settings.passkeys.challenge_lifetime)
+
+    def passkeys(self, work: Work) -> Passkeys:
+        parts = self._parts
+        return Passkeys(work, self.challenges(work), parts.limits, parts.settings.passkeys, self._site)
+
+    def own_passkeys(self, work: Work) -> OwnPasskeys:
+        options = self._parts.settings
+        return OwnPasskeys(
+            work,
+            self.users(work),
+            self.tokens(work),
+            self.challenges(work),
+            options.passkeys,
+            self._site,
+            options.accounts.fresh_for,
+            has_another_way=self.passwords(work).is_set,
+        )
 
     def login(self, work: Work) -> Login:
         parts = self._parts
@@ -300,6 +326,7 @@ class Wiring:
             work,
             self.users(work),
             self.passwords(work),
+            self.passkeys(work),
             self.sessions(work),
             self.mail_proofs(work),
             parts.settings.accounts,

@@ -6,6 +6,7 @@ from gatepost.accounts.events import PasswordResetAsked
 from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.work import Work
+from gatepost.passkeys import Passkeys
 from gatepost.passwords import Passwords
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
@@ -22,6 +23,7 @@ class Recovery:
         work: Work,
         users: Users,
         passwords: Passwords,
+        passkeys: Passkeys,
         sessions: Sessions,
         proofs: MailProofs,
         options: AccountOptions,
@@ -30,6 +32,7 @@ class Recovery:
         self._work = work
         self._users = users
         self._passwords = passwords
+        self._passkeys = passkeys
         self._sessions = sessions
         self._proofs = proofs
         self._options = options
@@ -65,6 +68,9 @@ class Recovery:
         await self._passwords.put(user.id, hashed)
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
+        if not user.email_verified:
+            # Made by whoever named this address, and had not shown that it is theirs.
+            await self._passkeys.remove_all(user.id, "address_proven")
         await self._users.change(user, ProfileChange(email_verified=True))
         await self._users.touch(user)
 

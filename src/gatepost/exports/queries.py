@@ -12,6 +12,7 @@ from gatepost.core.idempotency import IdempotencyKey
 from gatepost.core.models import Base
 from gatepost.login import LoginFlow
 from gatepost.notices import NoticePreference
+from gatepost.passkeys import Passkey, PasskeyChallenge, PasskeyHandle
 from gatepost.passwords import Password
 from gatepost.proofs import MailProof
 from gatepost.sessions import Session
@@ -58,6 +59,9 @@ PARTS = (
     ACCOUNT,
     Part("roles", RoleAssignment, RoleAssignment.user_id == _ME),
     Part("password", Password, Password.user_id == _ME, frozenset({"hash"})),
+    Part("passkeys", Passkey, Passkey.user_id == _ME),
+    Part("passkey_handle", PasskeyHandle, PasskeyHandle.user_id == _ME),
+    Part("passkey_challenges", PasskeyChallenge, PasskeyChallenge.user_id == _ME, frozenset({"digest"})),
     Part("sessions", Session, Session.user_id == _ME, frozenset({"cookie_digest"})),
     Part(
         "refresh_tokens",

@@ -13,6 +13,7 @@ from gatepost.accounts import (
     PasswordResetAsked,
 )
 from gatepost.core.events import Event
+from gatepost.passkeys import PasskeyAdded, PasskeyRemoved
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
@@ -79,6 +80,8 @@ _ALL = (
     Occasion(SessionStarted, "new_device", scene="session"),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
+    Occasion(PasskeyAdded, "factor_added", scene="request"),
+    Occasion(PasskeyRemoved, "factor_removed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
     Occasion(UserDeleted, "account_deleted", told_if=_address_is_known),
 )

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from gatepost.core.errors import Stopped
 from gatepost.core.proxies import hops_or_networks
 from gatepost.core.secrets import weakness
+from gatepost.passkeys import trouble
 from gatepost.settings.model import MAKE_KEY, Settings
 
 __all__ = ["Refusal", "must_run", "refusals", "require_extras"]
@@ -40,6 +41,7 @@ def refusals(settings: Settings) -> list[Refusal]:
     if settings.test_api and settings.environment != "test":
         reason = f"GATEPOST_TEST_API is on in {settings.environment}: anybody could move the clock and read the mail."
         found.append(Refusal(reason, "export GATEPOST_TEST_API=false"))
+    found += _unusable_passkeys(settings)
     if settings.environment != "production":
         return found
     if settings.secret_key is None:
@@ -57,6 +59,12 @@ def refusals(settings: Settings) -> list[Refusal]:
     found += _default_passwords(settings)
     found += _everybodys_proxies(settings)
     return found
+
+
+def _unusable_passkeys(settings: Settings) -> list[Refusal]:
+    wrong = trouble(settings.passkeys, settings.issuer)
+    command = "export GATEPOST_PASSKEYS__RP_ID=example.com (the domain of your pages)"
+    return [Refusal(wrong, command)] if wrong else []
 
 
 def _everybodys_proxies(settings: Settings) -> list[Refusal]:
