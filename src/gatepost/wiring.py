@@ -258,7 +258,14 @@ class Wiring:
 
     def passkeys(self, work: Work) -> Passkeys:
         parts = self._parts
-        return Passkeys(work, self.challenges(work), parts.limits, parts.settings.passkeys, self._site)
+        return Passkeys(
+            work,
+            self.users(work),
+            self.challenges(work),
+            parts.limits,
+            parts.settings.passkeys,
+            self._site,
+        )
 
     def own_passkeys(self, work: Work) -> OwnPasskeys:
         options = self._parts.settings

@@ -61,7 +61,12 @@ PARTS = (
     Part("password", Password, Password.user_id == _ME, frozenset({"hash"})),
     Part("passkeys", Passkey, Passkey.user_id == _ME),
     Part("passkey_handle", PasskeyHandle, PasskeyHandle.user_id == _ME),
-    Part("passkey_challenges", PasskeyChallenge, PasskeyChallenge.user_id == _ME, frozenset({"digest"})),
+    Part(
+        "passkey_challenges",
+        PasskeyChallenge,
+        PasskeyChallenge.user_id == _ME,
+        frozenset({"digest", "binding"}),
+    ),
     Part("sessions", Session, Session.user_id == _ME, frozenset({"cookie_digest"})),
     Part(
         "refresh_tokens",

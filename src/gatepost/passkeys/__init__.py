@@ -5,7 +5,7 @@ ceremony, for who began it and for a while, that each refusal has a reason of it
 has shown nothing yet learns nothing of who has which passkeys. Lets nobody in: that is the door's.
 """
 
-from gatepost.passkeys.challenges import Challenges
+from gatepost.passkeys.challenges import Challenges, session_binding
 from gatepost.passkeys.clean_up import past_passkey_challenges
 from gatepost.passkeys.errors import LastWayIn, PasskeyInvalid, PasskeyNotFound, TooManyPasskeys
 from gatepost.passkeys.events import PasskeyAdded, PasskeyRefused, PasskeyRemoved, PasskeyRenamed
@@ -38,5 +38,6 @@ __all__ = [
     "Site",
     "TooManyPasskeys",
     "past_passkey_challenges",
+    "session_binding",
     "trouble",
 ]

@@ -16,9 +16,14 @@ from gatepost.passkeys.errors import PasskeyInvalid
 from gatepost.passkeys.events import Ceremony, PasskeyRefused, RefusalReason
 from gatepost.passkeys.models import PasskeyChallenge
 
-__all__ = ["Challenges"]
+__all__ = ["Challenges", "session_binding"]
 
 _BYTES = 32
+
+
+def session_binding(session_id: UUID) -> bytes:
+    """Return what binds a challenge to a session."""
+    return hashlib.sha256(b"session" + session_id.bytes).digest()
 
 
 class Challenges:
@@ -34,7 +39,7 @@ class Challenges:
         return int(self._lifetime.total_seconds() * 1000)
 
     async def begin(
-        self, ceremony: Ceremony, binding: UUID, user_id: UUID | None, *, user_verification: bool
+        self, ceremony: Ceremony, binding: bytes, user_id: UUID | None, *, user_verification: bool
     ) -> bytes:
         """Return a new challenge. One that was made before for the same binding, and not answered, is dead."""
         table, challenge, now = PasskeyChallenge, secrets.token_bytes(_BYTES), self._work.now
@@ -63,7 +68,7 @@ class Challenges:
             raise Refusal("challenge_unknown")
         return row
 
-    def need_open(self, row: Any, ceremony: Ceremony, binding: UUID) -> None:
+    def need_open(self, row: Any, ceremony: Ceremony, binding: bytes) -> None:
         """Raise Refusal unless the challenge was made for this, and waits for its answer still."""
         if row.ceremony != ceremony:
             raise Refusal("challenge_of_another_ceremony")

@@ -56,7 +56,7 @@ class PasskeyHandle(Base):
 
 
 class PasskeyChallenge(Base):
-    """Something random to be signed. `binding` is the session or the sign-in under way that it was made for.
+    """Something random to be signed. `binding` is a digest of the session or the sign-in that it was made for.
 
     `user_id` is whose passkey is asked for, None if anybody's will do; `user_verification`: whether the authenticator
     must have verified the person. `used_at` is set once, by whatever answers it.
@@ -68,7 +68,7 @@ class PasskeyChallenge(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(Digest, unique=True)
     ceremony: Mapped[str] = mapped_column(String(10))
-    binding: Mapped[UUID] = mapped_column(index=True)
+    binding: Mapped[bytes] = mapped_column(Digest, index=True)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     user_verification: Mapped[bool]
     created_at: Mapped[datetime]

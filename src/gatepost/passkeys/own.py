@@ -15,7 +15,7 @@ from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.passkeys import ceremonies, queries
 from gatepost.passkeys.ceremonies import ALGORITHMS, Made, Refusal
-from gatepost.passkeys.challenges import Challenges
+from gatepost.passkeys.challenges import Challenges, session_binding
 from gatepost.passkeys.encoding import to_base64url
 from gatepost.passkeys.errors import LastWayIn, PasskeyNotFound, TooManyPasskeys
 from gatepost.passkeys.events import PasskeyAdded, PasskeyRemoved, PasskeyRenamed
@@ -86,7 +86,7 @@ class OwnPasskeys:
             raise TooManyPasskeys
         wanted = self._options.user_verification
         challenge = await self._challenges.begin(
-            "register", me.session_id, me.subject, user_verification=wanted == "required"
+            "register", session_binding(me.session_id), me.subject, user_verification=wanted == "required"
         )
         return CreationOptions(
             rp=RelyingParty(id=self._site.rp_id, name=self._site.name),
@@ -117,7 +117,7 @@ class OwnPasskeys:
         try:
             client = ceremonies.client_data(new.credential.response.client_data_json)
             challenge = await self._challenges.find(client.challenge)
-            self._challenges.need_open(challenge, "register", me.session_id)
+            self._challenges.need_open(challenge, "register", session_binding(me.session_id))
             made = ceremonies.made(
                 new.credential,
                 client,
@@ -127,7 +127,7 @@ class OwnPasskeys:
             )
             await self._need_new(me, made)
         except Refusal as refusal:
-            if challenge is not None and challenge.binding == me.session_id:
+            if challenge is not None and challenge.binding == session_binding(me.session_id):
                 await self._challenges.spend(challenge.id)
             raise self._challenges.refuse("register", refusal.reason, me.subject) from refusal
         user = await self._locked(me)

@@ -17,7 +17,7 @@ from gatepost.passkeys.models import Passkey
 from gatepost.passkeys.schemas import AssertionResponse, Descriptor, RequestOptions
 from gatepost.passkeys.settings import PasskeyOptions
 from gatepost.passkeys.site import Site
-from gatepost.users import Standing
+from gatepost.users import Standing, UserNotFound, Users
 
 __all__ = ["CheckedPasskey", "Passkeys"]
 
@@ -42,23 +42,30 @@ class Passkeys:
     """Asking for passkeys, and judging what is shown."""
 
     def __init__(
-        self, work: Work, challenges: Challenges, limits: Limits, options: PasskeyOptions, site: Site
+        self,
+        work: Work,
+        users: Users,
+        challenges: Challenges,
+        limits: Limits,
+        options: PasskeyOptions,
+        site: Site,
     ) -> None:
         self._work = work
+        self._users = users
         self._challenges = challenges
         self._limits = limits
         self._options = options
         self._site = site
 
     async def request_options(
-        self, binding: UUID, user_id: UUID | None = None, *, verified: bool = False
+        self, binding: bytes, user_id: UUID | None = None, *, verified: bool = False
     ) -> RequestOptions:
         """Return what the browser needs to ask for a passkey.
 
-        `binding` is the id of the sign-in under way, or of the session that is to be renewed: the answer counts for it
-        alone. `user_id` may be given only after that person has shown something else; it lists their credentials, and
-        would tell a stranger who has which. `verified`: the authenticator must verify the person, whatever the
-        settings say. Who begins the sign-in has charged the limits for it.
+        `binding` is a digest of the secret of the sign-in under way, or `session_binding` of the session that is to be
+        renewed: the answer counts for it alone. `user_id` may be given only after that person has shown something
+        else: it lists their credentials, and would tell a stranger who has which. `verified`: the authenticator must
+        verify the person, whatever the settings say. Who begins the sign-in has charged the limits for it.
         """
         wanted = verified or self._options.user_verification == "required"
         allowed = [] if user_id is None else await self._descriptors(user_id)
@@ -71,7 +78,7 @@ class Passkeys:
             user_verification="required" if wanted else "preferred",
         )
 
-    async def check(self, binding: UUID, shown: AssertionResponse) -> CheckedPasskey:
+    async def check(self, binding: bytes, shown: AssertionResponse) -> CheckedPasskey:
         """Judge what somebody shows. Before the transaction; what is refused uses its challenge up.
 
         An unknown passkey, one of another person, and a wrong signature are refused alike.
@@ -93,11 +100,15 @@ class Passkeys:
             whose, which = (known.id, known.passkey_id) if known else (expected, None)
             raise self._challenges.refuse("sign_in", refusal.reason, whose, which) from refusal
 
-    async def use(self, checked: CheckedPasskey) -> None:
+    async def use(self, checked: CheckedPasskey) -> Standing:
         """Take what was checked: of all who show it at once, one gets past this. Raises PasskeyInvalid.
 
-        Before all else that the transaction changes: what it refuses, it keeps.
+        Return the person as they are now, locked. Before a session is started: what this refuses, it keeps.
         """
+        try:
+            user = await self._users.load(checked.user_id)
+        except UserNotFound:
+            raise self._challenges.refuse("sign_in", "removed", checked.user_id, checked.passkey_id) from None
         if not await self._challenges.spend(checked.challenge_id):
             raise self._challenges.refuse("sign_in", "challenge_used", checked.user_id, checked.passkey_id)
         # Those that do not count say 0, and always did.
@@ -113,6 +124,7 @@ class Passkeys:
         if (await self._work.execute(statement)).first() is None:
             # Its owner has just removed it, or another has shown a later count.
             raise self._challenges.refuse("sign_in", "removed", checked.user_id, checked.passkey_id)
+        return Standing.of(user)
 
     async def has_any(self, user_id: UUID) -> bool:
         """Tell whether a person has a passkey."""

@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("ceremony", sa.String(length=10), nullable=False),
-        sa.Column("binding", sa.Uuid(), nullable=False),
+        sa.Column("binding", sa.LargeBinary(length=32), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=True),
         sa.Column("user_verification", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
