@@ -27,6 +27,7 @@ from gatepost.core.logging import Logger
 from gatepost.core.mail import MailGate, NoTransport, Transport, transport_for
 from gatepost.core.outbox import LanePolicy, expired_deliveries, settled_deliveries
 from gatepost.core.paging import Cursors
+from gatepost.core.principal import Principal
 from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
@@ -34,7 +35,14 @@ from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
 from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
 from gatepost.notices import Correspondent, Notices, Renderer, must_render
-from gatepost.passkeys import Challenges, OwnPasskeys, Passkeys, Site, past_passkey_challenges
+from gatepost.passkeys import (
+    Challenges,
+    Enrolment,
+    OwnPasskeys,
+    Passkeys,
+    Site,
+    past_passkey_challenges,
+)
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -211,6 +219,7 @@ class Wiring:
             SigningKeys: self.signing_keys,
             Passwords: self.passwords,
             Passkeys: self.passkeys,
+            Enrolment: self.enrolment,
             OwnPasskeys: self.own_passkeys,
             Login: self.login,
             Accounts: self.accounts,
@@ -267,16 +276,23 @@ class Wiring:
             self._site,
         )
 
+    def enrolment(self, work: Work) -> Enrolment:
+        options = self._parts.settings.passkeys
+        return Enrolment(work, self.users(work), self.challenges(work), options, self._site)
+
     def own_passkeys(self, work: Work) -> OwnPasskeys:
-        options = self._parts.settings
+        fresh_for = self._parts.settings.accounts.fresh_for
+
+        async def need_fresh(me: Principal) -> None:
+            me.need_fresh(fresh_for, work.now)
+
         return OwnPasskeys(
             work,
             self.users(work),
             self.tokens(work),
-            self.challenges(work),
-            options.passkeys,
+            self.enrolment(work),
             self._site,
-            options.accounts.fresh_for,
+            need_authority=need_fresh,
             has_another_way=self.passwords(work).is_set,
         )
 

@@ -90,6 +90,7 @@ class Operation:
         """Call it, with the smallest valid body unless another is given."""
         url = self.path.replace("{user_id}", str(user_id or UUID(int=1)))
         url = url.replace("{session_id}", str(UUID(int=2)))
+        url = url.replace("{passkey_id}", str(UUID(int=3)))
         sent = self.valid_body() if body is None else body
         if self.media == FORM:
             more.setdefault("data", sent)

@@ -7,11 +7,18 @@ has shown nothing yet learns nothing of who has which passkeys. Lets nobody in: 
 
 from gatepost.passkeys.challenges import Challenges, session_binding
 from gatepost.passkeys.clean_up import past_passkey_challenges
+from gatepost.passkeys.enrolment import CheckedEnrolment, Enrolment
 from gatepost.passkeys.errors import LastWayIn, PasskeyInvalid, PasskeyNotFound, TooManyPasskeys
 from gatepost.passkeys.events import PasskeyAdded, PasskeyRefused, PasskeyRemoved, PasskeyRenamed
 from gatepost.passkeys.models import Passkey, PasskeyChallenge, PasskeyHandle
 from gatepost.passkeys.own import OwnPasskeys
-from gatepost.passkeys.schemas import AssertionResponse, RequestOptions
+from gatepost.passkeys.schemas import (
+    AssertionResponse,
+    CreationOptions,
+    NewPasskey,
+    PasskeyOut,
+    RequestOptions,
+)
 from gatepost.passkeys.service import CheckedPasskey, Passkeys
 from gatepost.passkeys.settings import PasskeyOptions
 from gatepost.passkeys.site import RELATED_ORIGINS, Site, trouble
@@ -20,8 +27,12 @@ __all__ = [
     "RELATED_ORIGINS",
     "AssertionResponse",
     "Challenges",
+    "CheckedEnrolment",
     "CheckedPasskey",
+    "CreationOptions",
+    "Enrolment",
     "LastWayIn",
+    "NewPasskey",
     "OwnPasskeys",
     "Passkey",
     "PasskeyAdded",
@@ -30,6 +41,7 @@ __all__ = [
     "PasskeyInvalid",
     "PasskeyNotFound",
     "PasskeyOptions",
+    "PasskeyOut",
     "PasskeyRefused",
     "PasskeyRemoved",
     "PasskeyRenamed",
