@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import typer
 from pydantic import AliasChoices, BaseModel, SecretStr
@@ -98,6 +99,7 @@ def _type_words(annotation: Any) -> str:
         SecretStr: "secret",
         Path: "path",
         timedelta: "duration",
+        UUID: "UUID",
     }
     return words[annotation]
 

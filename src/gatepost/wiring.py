@@ -28,6 +28,7 @@ from gatepost.core.logging import Logger
 from gatepost.core.mail import MailGate, NoTransport, Transport, transport_for
 from gatepost.core.outbox import LanePolicy, expired_deliveries, settled_deliveries
 from gatepost.core.paging import Cursors
+from gatepost.core.principal import Principal
 from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
@@ -50,6 +51,14 @@ from gatepost.login import (
 from gatepost.mfa import SEALED as SEALED_TOTP
 from gatepost.mfa import FactorResets, Factors, Mfa, RememberedDevices, factor_jobs
 from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
+from gatepost.passkeys import (
+    Challenges,
+    Enrolment,
+    OwnPasskeys,
+    Passkeys,
+    Site,
+    past_passkey_challenges,
+)
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, Purpose, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -125,6 +134,7 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *past_sessions(settings.sessions),
         past_flows(),
         past_mail_proofs(),
+        past_passkey_challenges(),
         spent_proofs(),
         expired_answers(),
         expired_deliveries(),
@@ -218,6 +228,8 @@ class Wiring:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        options = parts.settings
+        self._site = Site.of(options.passkeys, options.issuer, options.brand.name)
         self._builders: dict[type[Any], Callable[[Work], Any]] = {
             Users: self.users,
             Access: self.access,
@@ -225,6 +237,9 @@ class Wiring:
             Tokens: self.tokens,
             SigningKeys: self.signing_keys,
             Passwords: self.passwords,
+            Passkeys: self.passkeys,
+            Enrolment: self.enrolment,
+            OwnPasskeys: self.own_passkeys,
             Login: self.login,
             SignInMails: self.sign_in_mails,
             Accounts: self.accounts,
@@ -271,6 +286,40 @@ class Wiring:
     def passwords(self, work: Work) -> Passwords:
         return Passwords(work, self._parts.hashing, self._parts.policy)
 
+    def challenges(self, work: Work) -> Challenges:
+        return Challenges(work, self._parts.settings.passkeys.challenge_lifetime)
+
+    def passkeys(self, work: Work) -> Passkeys:
+        parts = self._parts
+        return Passkeys(
+            work,
+            self.users(work),
+            self.challenges(work),
+            parts.limits,
+            parts.settings.passkeys,
+            self._site,
+        )
+
+    def enrolment(self, work: Work) -> Enrolment:
+        options = self._parts.settings.passkeys
+        return Enrolment(work, self.users(work), self.challenges(work), options, self._site)
+
+    def own_passkeys(self, work: Work) -> OwnPasskeys:
+        fresh_for = self._parts.settings.accounts.fresh_for
+
+        async def need_fresh(me: Principal) -> None:
+            me.need_fresh(fresh_for, work.now)
+
+        return OwnPasskeys(
+            work,
+            self.users(work),
+            self.tokens(work),
+            self.enrolment(work),
+            self._site,
+            need_authority=need_fresh,
+            has_another_way=self.passwords(work).is_set,
+        )
+
     def login(self, work: Work) -> Login:
         parts = self._parts
         options = parts.settings
@@ -308,8 +357,15 @@ class Wiring:
         return SignInMails(work, users, proofs, self.flows(work), limits, on=self._signs_in_by_mail)
 
     def proven_address(self, work: Work) -> ProvenAddress:
-        users, passwords, sessions = self.users(work), self.passwords(work), self.sessions(work)
-        return ProvenAddress(work, users, passwords, sessions, self.mail_proofs(work))
+        return ProvenAddress(
+            work,
+            self.users(work),
+            self.passwords(work),
+            self.passkeys(work),
+            self.mfa(work),
+            self.sessions(work),
+            self.mail_proofs(work),
+        )
 
     def remembered_devices(self, work: Work) -> RememberedDevices:
         options = self._parts.settings

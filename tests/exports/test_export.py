@@ -89,6 +89,9 @@ async def test_everything_of_ones_own_is_there_and_nothing_else(
         "links_by_mail": 1,
         "notices_turned_off": 1,
         "kept_answers": 1,
+        "passkeys": 0,
+        "passkey_handle": 0,
+        "passkey_challenges": 0,
     }
     kinds = [event["type"] for event in parts["events"]]
     assert kinds.count("login.failed") == 1

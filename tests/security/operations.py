@@ -50,6 +50,17 @@ _EXAMPLES = {
 }
 
 
+# What a browser makes, as far as its form goes.
+_OBJECTS: Mapping[str, Any] = {
+    "credential": {
+        "id": "AAAA",
+        "rawId": "AAAA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "AAAA", "attestationObject": "AAAA"},
+    }
+}
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation: how to call it rightly, and which of its inputs take text."""
@@ -69,7 +80,8 @@ class Operation:
     def valid_body(self) -> dict[str, Any]:
         """Return the smallest body that fits the schema, with all text fields given and all lists empty."""
         lists = {name: [] for name, schema in self.body.items() if schema.get("type") == "array"}
-        return lists | {name: _example(name) for name in self.text_fields}
+        objects = {name: _OBJECTS[name] for name in self.body if name in _OBJECTS}
+        return lists | objects | {name: _example(name) for name in self.text_fields}
 
     @property
     def text_fields(self) -> list[str]:
@@ -92,7 +104,7 @@ class Operation:
     ) -> Response:
         """Call it, with the smallest valid body unless another is given."""
         url = self.path.replace("{user_id}", str(user_id or UUID(int=1)))
-        for other in ("session_id", "factor_id", "device_id"):
+        for other in ("session_id", "factor_id", "device_id", "passkey_id"):
             url = url.replace(f"{{{other}}}", str(UUID(int=2)))
         sent = self.valid_body() if body is None else body
         if self.media == FORM:

@@ -13,6 +13,7 @@ from gatepost.core.models import Base
 from gatepost.login import LoginFlow
 from gatepost.mfa import FactorReset, RecoveryCode, RememberedDevice, TotpFactor, TotpGuesses
 from gatepost.notices import NoticePreference
+from gatepost.passkeys import Passkey, PasskeyChallenge, PasskeyHandle
 from gatepost.passwords import Password
 from gatepost.proofs import MailProof
 from gatepost.sessions import Session
@@ -59,6 +60,14 @@ PARTS = (
     ACCOUNT,
     Part("roles", RoleAssignment, RoleAssignment.user_id == _ME),
     Part("password", Password, Password.user_id == _ME, frozenset({"hash"})),
+    Part("passkeys", Passkey, Passkey.user_id == _ME),
+    Part("passkey_handle", PasskeyHandle, PasskeyHandle.user_id == _ME),
+    Part(
+        "passkey_challenges",
+        PasskeyChallenge,
+        PasskeyChallenge.user_id == _ME,
+        frozenset({"digest", "binding"}),
+    ),
     Part("sessions", Session, Session.user_id == _ME, frozenset({"cookie_digest"})),
     Part(
         "refresh_tokens",

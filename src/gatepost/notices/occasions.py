@@ -27,6 +27,7 @@ from gatepost.mfa import (
     TotpRefused,
 )
 from gatepost.notices.letters import LETTERS
+from gatepost.passkeys import PasskeyAdded, PasskeyRemoved
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
@@ -113,6 +114,8 @@ _ALL = (
     Occasion(SessionStarted, "new_device", scene="session", told_if=_is_unfamiliar),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
+    Occasion(PasskeyAdded, "factor_added", scene="request"),
+    Occasion(PasskeyRemoved, "factor_removed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
     Occasion(FactorAdded, "factor_added", scene="request"),
     Occasion(FactorRemoved, "factor_removed", scene="request"),

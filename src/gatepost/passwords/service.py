@@ -81,6 +81,10 @@ class Passwords:
         stored = await self._work.session.get(Password, checked.user_id)
         return stored is not None and stored.hash == checked.hash
 
+    async def is_set(self, user_id: UUID) -> bool:
+        """Tell, inside the transaction, whether a person has a password."""
+        return await self._work.session.get(Password, user_id) is not None
+
     async def renew(self, checked: CheckedPassword) -> None:
         """Replace an outdated hash by the one made of the same password."""
         if checked.renewed is None:

@@ -27,6 +27,7 @@ from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
 from gatepost.mfa import MfaOptions
 from gatepost.notices import BrandOptions, NoticeOptions
+from gatepost.passkeys import PasskeyOptions
 from gatepost.passwords import PasswordOptions
 from gatepost.sessions import SessionOptions
 from gatepost.settings.fields import (
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
     limits: LimitOptions = Field(default_factory=LimitOptions)
     mail: MailOptions = Field(default_factory=MailOptions)
     passwords: PasswordOptions = Field(default_factory=PasswordOptions)
+    passkeys: PasskeyOptions = Field(default_factory=PasskeyOptions)
     sessions: SessionOptions = Field(default_factory=SessionOptions)
     tokens: TokenOptions = Field(default_factory=TokenOptions)
     login: LoginOptions = Field(default_factory=LoginOptions)
