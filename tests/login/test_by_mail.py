@@ -217,7 +217,9 @@ def statements() -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(re.sub(r"\s+", " ", statement))
+        # The signing keys are read from time to time, by whoever comes then.
+        if "signing_keys" not in statement:
+            seen.append(re.sub(r"\s+", " ", statement))
 
     event.listen(Engine, "before_cursor_execute", note)
     yield seen
@@ -231,8 +233,6 @@ async def test_g01_g03_nobody_learns_by_it_who_has_an_account(
     administrator = await make.signed_in(await make.administrator())
     await client.patch(f"/users/{disabled.id}", json={"is_active": False}, headers=administrator.headers)
     await post.letters()
-    # The signing keys are read once, by whoever comes first.
-    await prove(client, await begin(client), email="nobody@example.com", code="123456")
     seen: dict[str, set[Any]] = {"asking": set(), "guessing": set(), "work": set(), "guesses": set()}
     for email in (known.email, known.email.upper(), "nobody@example.com", disabled.email):
         flow = await begin(client)

@@ -211,10 +211,9 @@ async def test_e03_a_policy_that_fails_lets_nobody_in(
     def fail(*_: Any) -> None:
         raise RuntimeError("the policy cannot be read")
 
-    person = await make.user()
     attempts = []
     for way in WAYS:
-        attempt = attempt_of(gatepost, person)
+        attempt = attempt_of(gatepost, await make.user())
         await entrance_of(way).begin(attempt)
         attempts.append((way, attempt))
     before = await gatepost.database.reads.rows(text("SELECT id FROM sessions"))
