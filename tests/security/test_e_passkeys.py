@@ -102,6 +102,10 @@ REGISTRATION: Mapping[str, tuple[Twist, str]] = {
         Twist(attestation_object=lambda _right: b"\x81" * 9_000),
         "attestation_malformed",
     ),
+    "a format that is no text": (
+        Twist(attestation=lambda _signed: {"fmt": ["none"], "attStmt": {}}),
+        "attestation_malformed",
+    ),
     "CBOR cut off": (Twist(attestation_object=lambda right: right[:-9]), "attestation_malformed"),
     "no credential in it": (
         Twist(flags=lambda flags: flags & ~AT, authenticator_data=lambda data: data[:37]),
