@@ -1,6 +1,8 @@
 """Every way in, against every state in which nobody may come in. Generated from the registry of ways."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from gatepost import Gatepost, Settings
 from gatepost.accounts import Accounts, ChangeAccount
 from gatepost.core.clock import MovableClock
 from gatepost.login import WAYS, Way
+from gatepost.pages import routes
 from tests.conftest import open_client
 from tests.login.ways import ENTRANCES, Attempt, assert_in, attempt_of, entrance_of, sessions_of
 from tests.make import Make, Person
@@ -57,7 +60,13 @@ async def test_every_operation_that_lets_somebody_in_is_a_registered_way(client:
             shown = str(operation["responses"].get("200", {}).get("content"))
             if any(f"/{name}'" in shown for name in ("TokenResponse", "SignedIn", "FlowStep")):
                 letting_in.add((method, path))
-    assert letting_in == {(way.method.lower(), way.path) for way in WAYS}
+    assert letting_in == {(way.method.lower(), way.path) for way in WAYS if not way.page}
+
+
+def test_every_page_that_keeps_a_session_is_a_registered_way() -> None:
+    code = "".join(file.read_text() for file in Path(routes.__file__).parent.glob("*.py"))
+    kept = re.findall(r"    keep_session\(", code)
+    assert len(kept) == len([way for way in WAYS if way.page])
 
 
 @every_way

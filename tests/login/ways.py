@@ -1,5 +1,6 @@
 """How to come in by every way there is, so that no test forgets one."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 from httpx2 import URL, AsyncClient, Response
 
 from gatepost import Gatepost
-from gatepost.login import WAYS, Way
+from gatepost.login import WAYS, InvalidCredentials, Way
 from tests.conftest import open_client
 from tests.make import Person
 
@@ -84,6 +85,37 @@ async def _reauthenticate(attempt: Attempt) -> Response:
     return await attempt.client.post("/users/me/reauthenticate", json=body, headers=attempt.carried)
 
 
+# ── pages ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _on_the_sign_in_page(attempt: Attempt) -> Response:
+    form = {"email": attempt.person.email, "password": attempt.person.password, "remember": "on"}
+    answer = await attempt.client.post("/sign-in", data=form, headers={"Origin": ORIGIN})
+    return await _as_the_api_would_say(attempt, answer)
+
+
+async def _confirm_on_a_page(attempt: Attempt) -> Response:
+    form = {"csrf": attempt.carried["X-CSRF-Token"], "password": attempt.person.password}
+    answer = await attempt.client.post("/account/confirm", data=form, headers={"Origin": ORIGIN})
+    return await _as_the_api_would_say(attempt, answer)
+
+
+async def _as_the_api_would_say(attempt: Attempt, answer: Response) -> Response:
+    """Return what a page answers to its form, as the API would put it, for tests that ask every way the same."""
+    if answer.status_code == 303 and answer.headers["location"] == "/account":
+        return Response(200, json={}, request=answer.request)
+    shown = await attempt.client.get(answer.headers["location"]) if answer.status_code == 303 else answer
+    problem = re.findall('data-problem="([a-z-]+)"', shown.text)
+    notice = re.findall('data-notice="([a-z-]+)"', shown.text)
+    known = {"verify-first": (403, "email-unverified"), "session-over": (401, "session-over")}
+    status, code = known[notice[0]] if notice else (shown.status_code, problem[0])
+    detail = InvalidCredentials.sentence if code == InvalidCredentials.code else code
+    body = {"type": code, "title": code, "status": status, "detail": detail, "code": code}
+    instance = answer.headers["x-request-id"]
+    headers = {"Content-Type": "application/problem+json", "X-Request-ID": instance}
+    return Response(status, json={**body, "instance": instance}, headers=headers, request=answer.request)
+
+
 ENTRANCES = {
     "token endpoint": (_nothing, _at_the_token_endpoint),
     "browser": (_nothing, _in_a_browser),
@@ -91,6 +123,8 @@ ENTRANCES = {
     "flow for a browser": (_begin_flow("cookie"), _prove),
     "reauthentication with tokens": (_hold_tokens, _reauthenticate),
     "reauthentication in a browser": (_hold_a_cookie, _reauthenticate),
+    "sign-in page": (_nothing, _on_the_sign_in_page),
+    "confirmation page": (_hold_a_cookie, _confirm_on_a_page),
 }
 
 

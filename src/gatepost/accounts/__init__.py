@@ -25,7 +25,14 @@ from gatepost.accounts.events import (
 )
 from gatepost.accounts.models import Installation
 from gatepost.accounts.recovery import Recovery
-from gatepost.accounts.schemas import ChangeAccount, NewAccount, PasswordReset
+from gatepost.accounts.schemas import (
+    ChangeAccount,
+    EmailOut,
+    ForgottenPassword,
+    NewAccount,
+    NewEmail,
+    PasswordReset,
+)
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.setup import Setup
@@ -43,9 +50,12 @@ __all__ = [
     "EmailChange",
     "EmailChangeAsked",
     "EmailNeedsProof",
+    "EmailOut",
     "EmailVerificationAsked",
+    "ForgottenPassword",
     "Installation",
     "NewAccount",
+    "NewEmail",
     "PasswordReset",
     "PasswordResetAsked",
     "Recovery",

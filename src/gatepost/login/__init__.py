@@ -5,6 +5,7 @@ unknown account, a wrong password, a disabled and a locked account are answered 
 number, and that every failure leaves its trace.
 """
 
+from gatepost.login.browser import keep_session, session_before
 from gatepost.login.clean_up import past_flows
 from gatepost.login.errors import (
     EmailUnverified,
@@ -18,13 +19,18 @@ from gatepost.login.flows import Flows, flow_handles
 from gatepost.login.known import KnownNetworks
 from gatepost.login.models import LoginFlow
 from gatepost.login.policy import Conditions
-from gatepost.login.service import Login
+from gatepost.login.schemas import BrowserLogin, PasswordAgain
+from gatepost.login.service import Admission, Login
 from gatepost.login.settings import LoginOptions
-from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
+from gatepost.login.ways import CONFIRMATION_PAGE, SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
+    "CONFIRMATION_PAGE",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
+    "Admission",
+    "BrowserLogin",
     "Conditions",
     "EmailUnverified",
     "FlowInvalid",
@@ -36,8 +42,11 @@ __all__ = [
     "LoginFlow",
     "LoginOptions",
     "ParameterMissing",
+    "PasswordAgain",
     "UnsupportedGrantType",
     "Way",
     "flow_handles",
+    "keep_session",
     "past_flows",
+    "session_before",
 ]

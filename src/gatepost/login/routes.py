@@ -1,7 +1,6 @@
 """The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +11,7 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.login.browser import keep_session, session_before
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
@@ -121,7 +121,7 @@ async def sign_in_browser(
 ) -> SignedIn:
     """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
     _cookies(request).need_page(request)
-    before = await _session_before(request)
+    before = await session_before(house(request), request)
     admitted = await login.with_password(
         BROWSER, given.username, given.password, replaces=before, remember=given.remember
     )
@@ -190,7 +190,7 @@ async def prove(request: Request, response: Response, given: PasswordProof, logi
     cookies.need_page(request)
     binding = given.binding or request.cookies.get(cookies.flow_name)
     key = await house(request).credentials.sender_key(request)
-    before = await _session_before(request)
+    before = await session_before(house(request), request)
     outcome = await login.prove(
         given.flow, binding, given.username, given.password, replaces=before, key_thumbprint=key
     )
@@ -219,20 +219,7 @@ def _cookies(request: Request) -> Cookies:
     return house(request).cookies
 
 
-async def _session_before(request: Request) -> UUID | None:
-    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
-    try:
-        found = await house(request).browser_session(request)
-    except TokenInvalid:
-        return None
-    return found.principal.session_id if found else None
-
-
 def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:
-    home, cookie = house(request), admitted.session.cookie
-    if cookie is None:
-        raise RuntimeError("this way in ends with a cookie")
-    seconds = int(home.settings.sessions.lifetime.total_seconds()) if admitted.session.remember else None
-    home.cookies.set(response, home.cookies.session_name, cookie, seconds)
+    cookie = keep_session(house(request), response, admitted.session)
     user = UserOut.model_validate(admitted.profile)
-    return SignedIn(user=user, csrf_token=home.cookies.csrf_token(cookie))
+    return SignedIn(user=user, csrf_token=_cookies(request).csrf_token(cookie))

@@ -7,10 +7,12 @@ from gatepost.login.methods import PASSWORD, Method
 
 __all__ = [
     "BROWSER",
+    "CONFIRMATION_PAGE",
     "FLOW_BROWSER",
     "FLOW_TOKENS",
     "REAUTHENTICATE_BROWSER",
     "REAUTHENTICATE_TOKENS",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Way",
@@ -30,6 +32,8 @@ class Way:
     """Whether it goes through a flow: one that may expire, or have been begun elsewhere."""
     renews: bool = False
     """Whether it takes a session's place: whoever comes this way is signed in already."""
+    page: bool = False
+    """Whether it is a form of a page of ours, and no operation of the API."""
 
 
 TOKEN_ENDPOINT = Way("token endpoint", "POST", "/users/token", "bearer", (PASSWORD,))
@@ -42,6 +46,10 @@ REAUTHENTICATE_TOKENS = Way(
 REAUTHENTICATE_BROWSER = Way(
     "reauthentication in a browser", "POST", "/users/me/reauthenticate", "cookie", (PASSWORD,), renews=True
 )
+SIGN_IN_PAGE = Way("sign-in page", "POST", "/sign-in", "cookie", (PASSWORD,), page=True)
+CONFIRMATION_PAGE = Way(
+    "confirmation page", "POST", "/account/confirm", "cookie", (PASSWORD,), renews=True, page=True
+)
 
 WAYS = (
     TOKEN_ENDPOINT,
@@ -50,4 +58,6 @@ WAYS = (
     FLOW_BROWSER,
     REAUTHENTICATE_TOKENS,
     REAUTHENTICATE_BROWSER,
+    SIGN_IN_PAGE,
+    CONFIRMATION_PAGE,
 )

@@ -94,11 +94,41 @@ class BrandOptions(BaseModel):
         None, description="Where people find help: a page, or `mailto:` and an address."
     )
 
+    terms_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Your terms of use, for the pages. Whoever signs up is told to agree to them."
+    )
+    privacy_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Your privacy policy, for the pages."
+    )
+    imprint_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Who is behind the service, for the pages; the law of some countries asks for it."
+    )
+
     @property
     def text_color(self) -> str:
         """The colour, black or white, that reads better on the brand's: at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
-        luminance = _luminance(self.color)
-        return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+        return max("#ffffff", "#000000", key=lambda text: _contrast(text, self.color))
+
+    def color_on(self, ground: str) -> str:
+        """The brand's colour, as far towards black or white as it takes to be read on `ground` (WCAG 2.2, 1.4.3)."""
+        end = max("#ffffff", "#000000", key=lambda text: _contrast(text, ground))
+        steps = (_mixed(self.color, end, step / 20) for step in range(21))
+        return next(found for found in steps if _contrast(found, ground) >= _READABLE or found == end)
+
+
+_READABLE = 4.5
+
+
+def _mixed(color: str, other: str, share: float) -> str:
+    """Return a colour with this share of another in it."""
+    pairs = ((int(each[start : start + 2], 16) for each in (color, other)) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours (WCAG 2.2), from 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def _luminance(color: str) -> float:

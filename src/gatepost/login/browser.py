@@ -1,0 +1,31 @@
+"""Sessions in a browser's cookie: keeping one that was started, and knowing the one that it replaces."""
+
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatepost.sessions import StartedSession
+from gatepost.tokens import TokenInvalid
+
+__all__ = ["keep_session", "session_before"]
+
+
+async def session_before(home: Any, request: Request) -> UUID | None:
+    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+    try:
+        found = await home.browser_session(request)
+    except TokenInvalid:
+        return None
+    return found.principal.session_id if found else None
+
+
+def keep_session(home: Any, response: Response, session: StartedSession) -> str:
+    """Have the browser keep a session that was started for it; return the secret that it keeps."""
+    cookie = session.cookie
+    if cookie is None:
+        raise RuntimeError("this way in ends with a cookie")
+    seconds = int(home.settings.sessions.lifetime.total_seconds()) if session.remember else None
+    home.cookies.set(response, home.cookies.session_name, cookie, seconds)
+    return cookie

@@ -1,0 +1,23 @@
+"""Options of the pages."""
+
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath
+
+__all__ = ["PageOptions"]
+
+
+class PageOptions(BaseModel):
+    """Which pages there are, and what is yours about them. What they look like is in `brand`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hosted: bool = Field(
+        True,
+        description="Serve the pages on which people sign in, sign up and look after their account. The pages that "
+        "links in mails lead to are served in any case.",
+    )
+    templates: DirectoryPath | None = Field(
+        None, description="A directory whose templates take the place of ours with the same names."
+    )
+    stylesheet: FilePath | None = Field(
+        None, description="A style sheet of yours, served after ours on every page. Read at the start."
+    )
