@@ -15,7 +15,7 @@ help:
 	@echo "make check   format, lint, types, import contracts, dependencies, migrations"
 	@echo "make format  let ruff format the code and mend what it can"
 	@echo "make docs    build the documentation into site/"
-	@echo "make pictures make the pictures of mails anew, in Chromium; needs npm for the accessibility checker"
+	@echo "make pictures make the pictures of mails and pages anew, in Chromium; needs npm for the accessibility checker"
 	@echo "make bench   measure against the ceilings and peers; writes docs/benchmarks.md"
 	@echo "make soak    the long runs, minutes instead of seconds"
 	@echo "make lock    renew the pins in requirements/"
@@ -37,6 +37,7 @@ format: $(BIN)/.dev
 
 pictures: $(BIN)/.dev
 	@$(PY) -m scripts.pictures
+	@$(PY) -m scripts.page_pictures
 
 docs: $(BIN)/.docs
 	@sh scripts/docs.sh

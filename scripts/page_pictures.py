@@ -37,6 +37,15 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
 )
 
+SETTINGS = {
+    "GATEPOST_ENVIRONMENT": "test",
+    "GATEPOST_RATE_LIMITS": "off",
+    "GATEPOST_ACCOUNTS__EMAIL_VERIFICATION": "encouraged",
+    "GATEPOST_BRAND__TERMS_URL": "https://example.com/terms",
+    "GATEPOST_BRAND__PRIVACY_URL": "https://example.com/privacy",
+    "GATEPOST_BRAND__SUPPORT_URL": "https://example.com/help",
+}
+
 
 @dataclass
 class Album:
@@ -170,16 +179,7 @@ async def main() -> int:
         print("gatepost: needs Chromium, and axe (npm fetches it)", file=sys.stderr)
         return 2
     PICTURES.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    settings = {
-        "GATEPOST_ENVIRONMENT": "test",
-        "GATEPOST_PORT": str(port),
-        "GATEPOST_RATE_LIMITS": "off",
-        "GATEPOST_ACCOUNTS__EMAIL_VERIFICATION": "encouraged",
-        "GATEPOST_BRAND__TERMS_URL": "https://example.com/terms",
-        "GATEPOST_BRAND__PRIVACY_URL": "https://example.com/privacy",
-        "GATEPOST_BRAND__SUPPORT_URL": "https://example.com/help",
-    }
+    settings = {**SETTINGS, "GATEPOST_PORT": str(free_port())}
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory), settings) as server:
         async with opened(server, program, checker) as album:
             for part in (outside, links, inside):

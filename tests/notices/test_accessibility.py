@@ -6,8 +6,6 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from gatepost.notices import LETTERS, BrandOptions, NoticeOptions, Renderer, preview
-from gatepost.pages import Pages
-from gatepost.proofs import Purpose
 from scripts.pictures import PICTURES, pictures
 from tests.axe import RUN, axe_or_skip, findings
 from tests.services import chromium, missing_reason
@@ -25,14 +23,14 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def test_axe_finds_nothing_in_any_mail_or_page(browser: Browser) -> None:
+async def test_axe_finds_nothing_in_any_mail(browser: Browser) -> None:
     checker = axe_or_skip()
     brand = BrandOptions(support_url="https://acme.example/help", footer="1 Main Street", color="#ffcc00")
     renderer = Renderer(brand, NoticeOptions(account_url="https://acme.example/me"))
     mails = {kind: preview(renderer, kind, "de").html for kind in LETTERS}
     page = await browser.new_page()
     found: list[str] = []
-    for kind, html in (mails | link_pages(brand)).items():
+    for kind, html in mails.items():
         await page.set_content(html)
         await page.evaluate(checker)
         for scheme in ("light", "dark"):
@@ -47,20 +45,6 @@ async def test_axe_finds_nothing_in_any_mail_or_page(browser: Browser) -> None:
     await page.set_content("<html><body><p style='color:#eee'>Hard to read</p></body></html>")
     await page.evaluate(checker)
     assert len(findings(await page.evaluate(RUN))) >= 2
-
-
-def link_pages(brand: BrandOptions) -> dict[str, str]:
-    """Return every page that a link leads to, with its style in it."""
-    pages = Pages(brand, NoticeOptions())
-    style = '<link rel="stylesheet" href="page.css">'
-    found = {}
-    for purpose in Purpose:
-        told = {"action": purpose.page, "token": "x", "refused": True, "least": 8}
-        for name in (purpose.page, f"{purpose.page}-done", "dead-link", "too-many"):
-            html = pages.render(name, "de", **told).html
-            assert style in html
-            found[f"page {name}"] = html.replace(style, f"<style>{pages.style}</style>")
-    return found
 
 
 def test_every_mail_has_its_pictures_and_they_stay_small() -> None:

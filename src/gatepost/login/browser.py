@@ -3,16 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from gatepost.sessions import StartedSession
 from gatepost.tokens import TokenInvalid
+
+# Requests and responses are `Any`: rooms whose rules know no HTTP come in by the same front door.
 
 __all__ = ["keep_session", "session_before"]
 
 
-async def session_before(home: Any, request: Request) -> UUID | None:
+async def session_before(home: Any, request: Any) -> UUID | None:
     """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
     try:
         found = await home.browser_session(request)
@@ -21,7 +20,7 @@ async def session_before(home: Any, request: Request) -> UUID | None:
     return found.principal.session_id if found else None
 
 
-def keep_session(home: Any, response: Response, session: StartedSession) -> str:
+def keep_session(home: Any, response: Any, session: StartedSession) -> str:
     """Have the browser keep a session that was started for it; return the secret that it keeps."""
     cookie = session.cookie
     if cookie is None:

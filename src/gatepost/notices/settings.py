@@ -1,7 +1,6 @@
 """Options of the messages: how they look, and which are sent."""
 
 import re
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from gatepost.core.languages import LanguageTag
+from gatepost.core.paths import Directory
 from gatepost.notices.letters import MUTABLE
 
 __all__ = ["BrandOptions", "NoticeOptions"]
@@ -51,12 +51,6 @@ def _place_for_help(value: str | None) -> str | None:
     return _url(value, "https", "http", "mailto")
 
 
-def _directory(value: Path | None) -> Path | None:
-    if value is not None and not value.is_dir():
-        raise ValueError("is not a directory")
-    return value
-
-
 def _split(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
@@ -65,9 +59,6 @@ def _that_may_be_muted(kinds: list[str]) -> list[str]:
     if not MUTABLE.issuperset(kinds):
         raise ValueError(f"may name only {', '.join(sorted(MUTABLE))}")
     return kinds
-
-
-Directory = Annotated[Path | None, AfterValidator(_directory)]
 
 
 class BrandOptions(BaseModel):

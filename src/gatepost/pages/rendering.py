@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel.dates import format_date, format_datetime
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
 
+from gatepost.core.errors import Stopped
 from gatepost.core.languages import preferred
 from gatepost.notices import BrandOptions, Languages, NoticeOptions, locale_of
 from gatepost.pages.assets import Assets
@@ -20,8 +21,8 @@ from gatepost.pages.settings import PageOptions
 __all__ = ["Page", "Pages"]
 
 _STATIC = files("gatepost.pages") / "static"
-# What is brand-coloured text stands on these; the style sheet says the same.
-_CARDS = {"light": "#ffffff", "dark": "#181c22"}
+# What text in the brand's colour stands on where it is hardest to read; the style sheet says the same.
+_GROUNDS = {"light": "#f4f5f8", "dark": "#181c22"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Pages:
         self._loader = ChoiceLoader([FileSystemLoader(templates), ours]) if templates else ours
         self._environment = cache(self._make_environment)
         self.policy = self._policy(return_origins)
+        if templates is not None:
+            self._must_compile()
 
     def base(self, root_path: str) -> str:
         """Return what stands before every path of ours in a browser: the public URL's, or where a host mounted us."""
@@ -74,11 +77,14 @@ class Pages:
         told = {"base": self._own_path, "said": Said(), "here": "", "csrf": "", "user": None, **told}
         return Page(self._environment(language).get_template(f"{name}.html").render(told), language)
 
-    def must_compile(self) -> None:
-        """Raise TemplateError if a template of the operator's is none. To be asked at the start, not by a visitor."""
+    def _must_compile(self) -> None:
+        """Raise Stopped if a template of the operator's is none: at the start, not when a visitor comes."""
         environment = self._environment(self._languages.choose())
         for name in environment.list_templates(extensions=["html", "css", "svg"]):
-            environment.get_template(name)
+            try:
+                environment.get_template(name)
+            except TemplateError as error:
+                raise Stopped(f"GATEPOST_PAGES__TEMPLATES: {name}: {error}") from error
 
     @cached_property
     def assets(self) -> Assets:
@@ -95,7 +101,7 @@ class Pages:
 
     @cached_property
     def _colors(self) -> dict[str, str]:
-        return {scheme: self._brand.color_on(card) for scheme, card in _CARDS.items()}
+        return {scheme: self._brand.color_on(ground) for scheme, ground in _GROUNDS.items()}
 
     def _asset(self, name: str) -> str:
         return self.assets.name(name)

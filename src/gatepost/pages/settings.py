@@ -1,6 +1,8 @@
 """Options of the pages."""
 
-from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath
+from pydantic import BaseModel, ConfigDict, Field
+
+from gatepost.core.paths import Directory, File
 
 __all__ = ["PageOptions"]
 
@@ -15,9 +17,9 @@ class PageOptions(BaseModel):
         description="Serve the pages on which people sign in, sign up and look after their account. The pages that "
         "links in mails lead to are served in any case.",
     )
-    templates: DirectoryPath | None = Field(
+    templates: Directory = Field(
         None, description="A directory whose templates take the place of ours with the same names."
     )
-    stylesheet: FilePath | None = Field(
+    stylesheet: File = Field(
         None, description="A style sheet of yours, served after ours on every page. Read at the start."
     )
