@@ -20,6 +20,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary,
   .map(each => each.outerHTML)"""
 FOCUS = """() => {
   const at = document.activeElement, style = getComputedStyle(at);
+  if (at === document.body) return ["nowhere", true];  // the browser's own buttons have it
   return [at.id || at.name || at.textContent.trim(), style.outlineStyle !== "none"];
 }"""
 

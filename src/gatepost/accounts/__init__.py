@@ -12,6 +12,7 @@ from gatepost.accounts.errors import (
     CurrentPasswordWrong,
     EmailAlreadyVerified,
     EmailNeedsProof,
+    PasswordNeeded,
     SetupRefused,
     SignUpClosed,
 )
@@ -22,11 +23,14 @@ from gatepost.accounts.events import (
     EmailVerificationAsked,
     PasswordResetAsked,
     SetupCompleted,
+    SignUpRepeated,
 )
+from gatepost.accounts.hidden_sign_up import HiddenSignUp
 from gatepost.accounts.models import Installation
 from gatepost.accounts.recovery import Recovery
 from gatepost.accounts.schemas import (
     ChangeAccount,
+    EmailConfirmation,
     EmailOut,
     ForgottenPassword,
     NewAccount,
@@ -49,13 +53,16 @@ __all__ = [
     "EmailAlreadyVerified",
     "EmailChange",
     "EmailChangeAsked",
+    "EmailConfirmation",
     "EmailNeedsProof",
     "EmailOut",
     "EmailVerificationAsked",
     "ForgottenPassword",
+    "HiddenSignUp",
     "Installation",
     "NewAccount",
     "NewEmail",
+    "PasswordNeeded",
     "PasswordReset",
     "PasswordResetAsked",
     "Recovery",
@@ -63,6 +70,7 @@ __all__ = [
     "SetupCompleted",
     "SetupRefused",
     "SignUpClosed",
+    "SignUpRepeated",
     "Verification",
     "closed_accounts",
 ]

@@ -5,34 +5,43 @@ unknown account, a wrong password, a disabled and a locked account are answered 
 number, and that every failure leaves its trace.
 """
 
-from gatepost.login.browser import keep_session, session_before
+from gatepost.login.browser import keep_session, signed_in_here
+from gatepost.login.by_mail import SignInMails
 from gatepost.login.clean_up import past_flows
+from gatepost.login.enrolled import Enrolled
 from gatepost.login.errors import (
     EmailUnverified,
     FlowInvalid,
     InvalidCredentials,
+    MethodOff,
     ParameterMissing,
     UnsupportedGrantType,
 )
-from gatepost.login.events import LoginFailed
-from gatepost.login.flows import Flows, flow_handles
+from gatepost.login.events import LoginFailed, SignInMailAsked
+from gatepost.login.flows import Flows, binding_digest, flow_handles
 from gatepost.login.known import KnownNetworks
+from gatepost.login.methods import MAIL, PASSWORD
 from gatepost.login.models import LoginFlow
-from gatepost.login.policy import Conditions
-from gatepost.login.schemas import BrowserLogin, PasswordAgain
+from gatepost.login.policy import Conditions, StepNeeded
+from gatepost.login.proven import ProvenAddress
+from gatepost.login.provers import MailProver, PasswordProver
+from gatepost.login.schemas import BrowserLogin, Credentials, MailStep, PasswordAgain, SignInMail
 from gatepost.login.service import Admission, Login
 from gatepost.login.settings import LoginOptions
-from gatepost.login.ways import CONFIRMATION_PAGE, SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
+from gatepost.login.ways import SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
-    "CONFIRMATION_PAGE",
+    "MAIL",
+    "PASSWORD",
     "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Admission",
     "BrowserLogin",
     "Conditions",
+    "Credentials",
     "EmailUnverified",
+    "Enrolled",
     "FlowInvalid",
     "Flows",
     "InvalidCredentials",
@@ -41,12 +50,22 @@ __all__ = [
     "LoginFailed",
     "LoginFlow",
     "LoginOptions",
+    "MailProver",
+    "MailStep",
+    "MethodOff",
     "ParameterMissing",
     "PasswordAgain",
+    "PasswordProver",
+    "ProvenAddress",
+    "SignInMail",
+    "SignInMailAsked",
+    "SignInMails",
+    "StepNeeded",
     "UnsupportedGrantType",
     "Way",
+    "binding_digest",
     "flow_handles",
     "keep_session",
     "past_flows",
-    "session_before",
+    "signed_in_here",
 ]

@@ -1,23 +1,23 @@
-"""Sessions in a browser's cookie: keeping one that was started, and knowing the one that it replaces."""
+"""Sessions in a browser's cookie: keeping one that was started, and knowing whose the browser has."""
 
 from typing import Any
-from uuid import UUID
 
+from gatepost.core.principal import Principal
 from gatepost.sessions import StartedSession
 from gatepost.tokens import TokenInvalid
 
 # Requests and responses are `Any`: rooms whose rules know no HTTP come in by the same front door.
 
-__all__ = ["keep_session", "session_before"]
+__all__ = ["keep_session", "signed_in_here"]
 
 
-async def session_before(home: Any, request: Any) -> UUID | None:
-    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+async def signed_in_here(home: Any, request: Any) -> Principal | None:
+    """Return whose live session this browser has, if any; one that is over is no reason to refuse a new one."""
     try:
         found = await home.browser_session(request)
     except TokenInvalid:
         return None
-    return found.principal.session_id if found else None
+    return found.principal if found else None
 
 
 def keep_session(home: Any, response: Any, session: StartedSession) -> str:

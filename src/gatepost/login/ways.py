@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 from gatepost.core.principal import Carrier
-from gatepost.login.methods import PASSWORD, Method
+from gatepost.login.methods import MAIL, PASSWORD, Method
 
 __all__ = [
     "BROWSER",
     "CONFIRMATION_PAGE",
     "FLOW_BROWSER",
     "FLOW_TOKENS",
+    "MAIL_CODE",
+    "MAIL_CODE_PAGE",
+    "MAIL_LINK",
+    "MAIL_PAGE",
     "REAUTHENTICATE_BROWSER",
     "REAUTHENTICATE_TOKENS",
     "SIGN_IN_PAGE",
@@ -33,7 +37,7 @@ class Way:
     renews: bool = False
     """Whether it takes a session's place: whoever comes this way is signed in already."""
     page: bool = False
-    """Whether it is a form of a page of ours, and no operation of the API."""
+    """Whether it is a page of ours for people, and not part of the API."""
 
 
 TOKEN_ENDPOINT = Way("token endpoint", "POST", "/users/token", "bearer", (PASSWORD,))
@@ -46,9 +50,15 @@ REAUTHENTICATE_TOKENS = Way(
 REAUTHENTICATE_BROWSER = Way(
     "reauthentication in a browser", "POST", "/users/me/reauthenticate", "cookie", (PASSWORD,), renews=True
 )
+MAIL_CODE = Way("code by mail for tokens", "POST", "/login/proof", "bearer", (MAIL,), flow=True)
+MAIL_LINK = Way("link by mail for a browser", "POST", "/login/proof", "cookie", (MAIL,), flow=True)
+MAIL_PAGE = Way("page of a link by mail", "POST", "/sign-in-link", "cookie", (MAIL,), flow=True, page=True)
 SIGN_IN_PAGE = Way("sign-in page", "POST", "/sign-in", "cookie", (PASSWORD,), page=True)
 CONFIRMATION_PAGE = Way(
     "confirmation page", "POST", "/account/confirm", "cookie", (PASSWORD,), renews=True, page=True
+)
+MAIL_CODE_PAGE = Way(
+    "page of a code by mail", "POST", "/sign-in/code", "cookie", (MAIL,), flow=True, page=True
 )
 
 WAYS = (
@@ -58,6 +68,10 @@ WAYS = (
     FLOW_BROWSER,
     REAUTHENTICATE_TOKENS,
     REAUTHENTICATE_BROWSER,
+    MAIL_CODE,
+    MAIL_LINK,
+    MAIL_PAGE,
     SIGN_IN_PAGE,
     CONFIRMATION_PAGE,
+    MAIL_CODE_PAGE,
 )

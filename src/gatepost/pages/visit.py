@@ -67,6 +67,11 @@ class Visit:
         )
 
     @property
+    def me_here(self) -> Principal | None:
+        """Who is signed in, if anybody is."""
+        return self.signed_in.principal if self.signed_in else None
+
+    @property
     def _pages(self) -> Pages:
         pages: Pages = self.home.pages
         return pages
@@ -168,7 +173,7 @@ class Visit:
     def work(self) -> AbstractAsyncContextManager[Work]:
         """Open a unit of work of whoever asks."""
         work: AbstractAsyncContextManager[Work] = self.home.work(
-            client=client_info(self.request), actor=self.signed_in.principal if self.signed_in else None
+            client=client_info(self.request), actor=self.me_here
         )
         return work
 

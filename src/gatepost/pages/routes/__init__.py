@@ -12,15 +12,18 @@ from gatepost.pages.routes import (
     profile,
     recovery,
     sign_in,
+    sign_in_link,
+    sign_in_mail,
     sign_up,
     static,
 )
 
 __all__ = ["ALWAYS", "FRONT", "HOSTED"]
 
-ALWAYS = (links.pages, static.files)
+ALWAYS = (links.pages, sign_in_link.pages, static.files)
 HOSTED = (
     sign_in.pages,
+    sign_in_mail.pages,
     sign_up.pages,
     recovery.pages,
     home.pages,

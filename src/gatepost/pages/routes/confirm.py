@@ -2,7 +2,8 @@
 
 from fastapi import Response
 
-from gatepost.login import Login, PasswordAgain, keep_session
+from gatepost.login import Login, PasswordAgain
+from gatepost.pages.routes.entry import let_in, signs_in_by_mail
 from gatepost.pages.routes.journey import journey
 from gatepost.pages.visit import REFUSALS, MemberHere, OwnFormHere
 
@@ -14,7 +15,9 @@ pages = journey()
 @pages.get("/account/confirm")
 async def confirm(visit: MemberHere) -> Response:
     """Ask for the password once more."""
-    return visit.page("confirm")
+    return visit.page(
+        "confirm", by_mail=visit.with_return("/sign-in/mail") if signs_in_by_mail(visit) else ""
+    )
 
 
 @pages.post("/account/confirm")
@@ -28,6 +31,4 @@ async def show(visit: MemberHere, form: OwnFormHere) -> Response:
             admitted = await login.reauthenticate(visit.me, given.password, remember=remember)
     except REFUSALS as error:
         return visit.back(error, form, **{"": "password"})
-    answer = visit.go(visit.onward)
-    keep_session(visit.home, answer, admitted.session)
-    return answer
+    return let_in(visit, admitted)

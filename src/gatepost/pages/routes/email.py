@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import Response
 
-from gatepost.accounts import EmailChange, NewEmail, Verification
+from gatepost.accounts import EmailChange, EmailConfirmation, NewEmail, Verification
 from gatepost.core.errors import Invalid
 from gatepost.core.work import Work
 from gatepost.pages.routes.journey import digits_of, journey
 from gatepost.pages.visit import REFUSALS, Member, MemberHere, OwnFormHere
-from gatepost.proofs import ShownProof
 
 __all__ = ["pages"]
 
@@ -54,8 +53,8 @@ async def _take_code(visit: Member, work: Work, form: Mapping[str, str]) -> None
     state = await visit.reading(EmailChange).state(visit.me)
     # The code is for the address that waits; without one, for that which is not verified yet.
     address = state.pending.email if state.pending else state.email
-    shown = ShownProof(email=address, code=digits_of(form))
-    await visit.home.build(Verification, work).confirm(shown)
+    shown = EmailConfirmation(email=address, code=digits_of(form))
+    await visit.home.build(Verification, work).confirm(shown, visit.me_here)
 
 
 BUTTONS: Mapping[str, tuple[Callable[[Member, Work, Mapping[str, str]], Awaitable[None]], str]] = {

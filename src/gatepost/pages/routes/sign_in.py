@@ -1,17 +1,11 @@
-"""Coming in and going out. A step that asks for more than a password goes between `come_in` and `_let_in`."""
+"""Coming in with a password, and going out."""
 
 from fastapi import Response
 
-from gatepost.login import (
-    SIGN_IN_PAGE,
-    BrowserLogin,
-    EmailUnverified,
-    Login,
-    keep_session,
-    session_before,
-)
+from gatepost.login import SIGN_IN_PAGE, BrowserLogin, EmailUnverified, Login
+from gatepost.pages.routes.entry import let_in, signs_in_by_mail
 from gatepost.pages.routes.journey import journey
-from gatepost.pages.visit import REFUSALS, FormHere, Visit, VisitHere, need_own
+from gatepost.pages.visit import REFUSALS, FormHere, VisitHere, need_own
 
 __all__ = ["pages"]
 
@@ -23,36 +17,33 @@ async def sign_in(visit: VisitHere) -> Response:
     """Ask for address and password."""
     if visit.signed_in is not None:
         return visit.go(visit.onward)
-    return _asked(visit)
-
-
-def _asked(visit: Visit) -> Response:
-    joins = visit.home.settings.accounts.allow_registration
+    settings = visit.home.settings
     return visit.page(
-        "sign-in", may_join=joins, sign_up=visit.with_return("/sign-up"), forgot=visit.with_return("/forgot")
+        "sign-in",
+        may_join=settings.accounts.allow_registration,
+        sign_up=visit.with_return("/sign-up"),
+        forgot=visit.with_return("/forgot"),
+        by_mail=visit.with_return("/sign-in/mail") if signs_in_by_mail(visit) else "",
     )
 
 
 @pages.post("/sign-in")
 async def come_in(visit: VisitHere, form: FormHere) -> Response:
     """Sign in, and lead on. A session that the browser had before ends."""
-    before = await session_before(visit.home, visit.request)
     try:
         given = BrowserLogin(
             username=form.get("email", ""), password=form.get("password", ""), remember="remember" in form
         )
         async with visit.work() as work:
             admitted = await visit.home.build(Login, work).with_password(
-                SIGN_IN_PAGE, given.username, given.password, replaces=before, remember=given.remember
+                SIGN_IN_PAGE, given, here=visit.me_here, remember=given.remember
             )
     except EmailUnverified:
         # The password was right. What is missing came by mail.
         return visit.go(visit.with_return("/verify"), "verify-first", email=form.get("email", ""))
     except REFUSALS as error:
         return visit.back(error, form, username="email")
-    answer = visit.go(visit.onward)
-    keep_session(visit.home, answer, admitted.session)
-    return answer
+    return let_in(visit, admitted)
 
 
 @pages.get("/sign-out")

@@ -2,10 +2,9 @@
 
 from fastapi import Response
 
-from gatepost.accounts import Accounts, NewAccount, SignUpClosed, Verification
+from gatepost.accounts import Accounts, EmailConfirmation, NewAccount, SignUpClosed, Verification
 from gatepost.pages.routes.journey import digits_of, journey
 from gatepost.pages.visit import REFUSALS, FormHere, VisitHere
-from gatepost.proofs import ShownProof
 
 __all__ = ["pages"]
 
@@ -53,9 +52,9 @@ async def take_code(visit: VisitHere, form: FormHere) -> Response:
     """Take the code. It lets nobody in."""
     email = form.get("email", "")
     try:
-        shown = ShownProof(email=email, code=digits_of(form))
+        shown = EmailConfirmation(email=email, code=digits_of(form))
         async with visit.work() as work:
-            await visit.home.build(Verification, work).confirm(shown)
+            await visit.home.build(Verification, work).confirm(shown, visit.me_here)
     except REFUSALS as error:
         return visit.back(error, form, **{"": "code"})
     if visit.signed_in is not None:
