@@ -19,7 +19,7 @@ import httpx2
 from PIL import Image
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from scripts.pictures import BROWSER_FLAGS
+from scripts.pictures import BROWSER_FLAGS, writes_chinese
 from tests.axe import RUN, axe, findings
 from tests.processes import Server, free_port, serving
 from tests.services import chromium
@@ -41,6 +41,7 @@ SETTINGS = {
     "GATEPOST_ENVIRONMENT": "test",
     "GATEPOST_RATE_LIMITS": "off",
     "GATEPOST_ACCOUNTS__EMAIL_VERIFICATION": "encouraged",
+    "GATEPOST_ACCOUNTS__DELETION_GRACE": "P7D",
     "GATEPOST_BRAND__TERMS_URL": "https://example.com/terms",
     "GATEPOST_BRAND__PRIVACY_URL": "https://example.com/privacy",
     "GATEPOST_BRAND__SUPPORT_URL": "https://example.com/help",
@@ -93,7 +94,8 @@ class Album:
     def link(self, page: str) -> str:
         """Return the newest link to a page."""
         mails = httpx2.get(f"{self.server.url}/test/mail", params={"wait": 10}).json()
-        return next(found[0] for each in mails if (found := re.findall(rf"/{page}\?token=\S+", each["text"])))
+        found = (re.findall(rf"/{page}\?token=\S+", each["text"]) for each in mails)
+        return next(links[0] for links in found if links)
 
 
 @asynccontextmanager
@@ -140,6 +142,7 @@ async def links(album: Album) -> None:
     await album.take("link-reset-password")
     await album.open(album.link("verify-email"))
     await album.take("link-verify-email")
+    await album.page.fill("#password", PASSWORD)
     await album.press("Confirm address")
     await album.take("link-verify-email-done")
     await album.page.go_back()
@@ -154,7 +157,7 @@ async def inside(album: Album) -> None:
     httpx2.post(f"{album.server.url}/session", json=body, headers={"User-Agent": IPHONE})
     await album.open("/account")
     await album.take("account")
-    for name in ("profile", "email", "password", "sessions", "notices", "data", "delete"):
+    for name in ("profile", "email", "password", "sessions", "notices", "data"):
         await album.open(f"/account/{name}")
         await album.take(f"account-{name}")
     await album.open("/account/confirm")
@@ -172,17 +175,61 @@ async def inside(album: Album) -> None:
     await album.take("sign-out")
 
 
+async def another_address(album: Album) -> None:
+    """Take the links of a change of address, there and back."""
+    await album.open(album.link("confirm-email"))
+    await album.take("link-confirm-email")
+    await album.press("Confirm new address")
+    await album.take("link-confirm-email-done")
+    await album.open(album.link("undo-email"))
+    await album.take("link-undo-email")
+    await album.press("Undo the change")
+    await album.take("link-undo-email-done")
+
+
+async def by_mail(album: Album) -> None:
+    """Take the sign-in by mail."""
+    await album.open("/sign-in/mail")
+    await album.take("sign-in-mail")
+    await album.fill(email=EMAIL)
+    await album.take("sign-in-code")
+    await album.fill(code="000000")
+    await album.take("sign-in-code-wrong")
+    await album.open(album.link("sign-in-link"))
+    await album.take("link-sign-in")
+    await album.press("Sign in")
+    await album.take("link-sign-in-done")
+
+
+async def the_end(album: Album) -> None:
+    """Take the end of the account, and the way back."""
+    await album.open("/account/delete")
+    await album.take("account-delete")
+    await album.press("Delete my account")
+    await album.take("sign-in-after-deletion")
+    await album.open(album.link("keep-account"))
+    await album.take("link-keep-account")
+    await album.press("Keep my account")
+    await album.take("link-keep-account-done")
+
+
+PARTS = (outside, links, inside, another_address, by_mail, the_end)
+
+
 async def main() -> int:
     """Make all pictures; return the exit code."""
     program, checker = chromium(), axe()
-    if program is None or checker is None:
-        print("gatepost: needs Chromium, and axe (npm fetches it)", file=sys.stderr)
+    if program is None or checker is None or not writes_chinese():
+        print(
+            "gatepost: needs Chromium, axe (npm fetches it), and a font with Chinese characters",
+            file=sys.stderr,
+        )
         return 2
     PICTURES.mkdir(parents=True, exist_ok=True)
     settings = {**SETTINGS, "GATEPOST_PORT": str(free_port())}
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory), settings) as server:
         async with opened(server, program, checker) as album:
-            for part in (outside, links, inside):
+            for part in PARTS:
                 await part(album)
     for old in PICTURES.glob("*.png"):
         if old.name not in album.taken:

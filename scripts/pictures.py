@@ -5,6 +5,8 @@ accessibility checker finds anything in any of them. Needs Chromium, npm, and fo
 """
 
 import asyncio
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,11 +71,20 @@ async def take(browser: Browser, picture: Picture, checker: str) -> list[str]:
     return [f"{picture.path.name}: {each}" for each in found]
 
 
+def writes_chinese() -> bool:
+    """Tell whether there is a font for it: without one the pictures would show boxes, and nothing would fail."""
+    asked = ["fc-list", ":lang=zh"]
+    return bool(shutil.which(asked[0]) and subprocess.run(asked, capture_output=True, check=True).stdout)
+
+
 async def main() -> int:
     """Make all pictures; return the exit code."""
     program, checker = chromium(), axe()
-    if program is None or checker is None:
-        print("gatepost: needs Chromium, and axe (npm fetches it)", file=sys.stderr)
+    if program is None or checker is None or not writes_chinese():
+        print(
+            "gatepost: needs Chromium, axe (npm fetches it), and a font with Chinese characters",
+            file=sys.stderr,
+        )
         return 2
     PICTURES.mkdir(parents=True, exist_ok=True)
     for old in PICTURES.glob("*.png"):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import typer
 from pydantic import AliasChoices, BaseModel, SecretStr
@@ -25,6 +26,7 @@ from pydantic.fields import FieldInfo
 import gatepost
 from gatepost.app import STATUSES
 from gatepost.cli import cli
+from gatepost.core.durations import in_words
 from gatepost.core.errors import DomainError, Unauthenticated
 from gatepost.core.events import Event
 from gatepost.core.http.problems import FAMILIES, REFUSALS
@@ -97,6 +99,7 @@ def _type_words(annotation: Any) -> str:
         SecretStr: "secret",
         Path: "path",
         timedelta: "duration",
+        UUID: "UUID",
     }
     return words[annotation]
 
@@ -113,28 +116,19 @@ def _bounds(metadata: Iterable[Any]) -> str:
 
 
 def _amount(value: Any) -> str:
-    return _duration(value) if isinstance(value, timedelta) else f"{value:,}"
+    return in_words(value) if isinstance(value, timedelta) else f"{value:,}"
 
 
 def _default(value: Any) -> str:
     if value is None:
         return "not set"
     if isinstance(value, timedelta):
-        return _duration(value)
+        return in_words(value)
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
         return "empty" if not value else ", ".join(f"`{item}`" for item in value)
     return f"`{value}`"
-
-
-def _duration(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count != 1 else ''}"
-    return str(seconds)
 
 
 # --- commands -----------------------------------------------------------------------------------------------

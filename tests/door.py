@@ -42,7 +42,7 @@ ISSUER = "http://127.0.0.1:8000"
 # What a proxy itself says of requests that are none, or too long.
 _REFUSED_BY_PROXIES = frozenset({400, 413, 414, 431})
 _LONG = 65_536
-_LIMITS = ("GENERAL", "CREDENTIALS", "ACCOUNT", "SIGN_UP", "RECIPIENT")
+_LIMITS = ("GENERAL", "CREDENTIALS", "ACCOUNT", "SIGN_UP", "RECIPIENT", "MAIL_ORIGIN")
 # What the migration and the start of the services have put into their tables is kept beside them.
 _AS_BEGUN = """
 DO $$ DECLARE name text; BEGIN

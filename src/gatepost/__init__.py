@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gatepost.core.principal import Principal
     from gatepost.gatepost import Gatepost, create_app
     from gatepost.login import LoginFailed
+    from gatepost.passkeys import PasskeyAdded, PasskeyRefused, PasskeyRemoved
     from gatepost.passwords import PasswordChanged
     from gatepost.sessions import SessionEnded, SessionStarted
     from gatepost.settings import Settings
@@ -32,6 +33,9 @@ _HOMES = {
     "MailDeferred": "gatepost.core.mail",
     "MailRefused": "gatepost.core.mail",
     "NewAccount": "gatepost.accounts",
+    "PasskeyAdded": "gatepost.passkeys",
+    "PasskeyRefused": "gatepost.passkeys",
+    "PasskeyRemoved": "gatepost.passkeys",
     "PasswordChanged": "gatepost.passwords",
     "Principal": "gatepost.core.principal",
     "RecordedEvent": "gatepost.core.events",
@@ -60,6 +64,9 @@ __all__ = [
     "MailDeferred",
     "MailRefused",
     "NewAccount",
+    "PasskeyAdded",
+    "PasskeyRefused",
+    "PasskeyRemoved",
     "PasswordChanged",
     "Principal",
     "RecordedEvent",

@@ -42,20 +42,31 @@ from gatepost.core.metrics import Metrics
 from gatepost.exports import routes as exports
 from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
 from gatepost.login import routes as login
+from gatepost.mfa import CodeWrong
+from gatepost.mfa import routes as mfa
 from gatepost.notices import routes as notices
 from gatepost.pages import HtmlRefusals, Pages, Surfaces, pages_surface
 from gatepost.pages import routes as pages
+from gatepost.passkeys import RELATED_ORIGINS, PasskeyInvalid
+from gatepost.passkeys import routes as passkeys
 from gatepost.proofs import MailProofInvalid
 from gatepost.sessions import routes as sessions
 from gatepost.settings import Settings
 from gatepost.testing import FollowClock, Testing
 from gatepost.testing import routes as testing
-from gatepost.tokens import DpopProofInvalid, RefreshRefused, ScopeInvalid, for_services
+from gatepost.tokens import (
+    DpopProofInvalid,
+    Metadata,
+    RefreshRefused,
+    ScopeInvalid,
+    for_services,
+    well_known_path,
+)
 from gatepost.tokens import routes as tokens
 from gatepost.users import EmailTaken, StaleVersion
 from gatepost.users import routes as users
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "root_routes"]
 
 
 class Host(Protocol):
@@ -67,6 +78,7 @@ class Host(Protocol):
     limits: Limits
     cookies: Cookies
     pages: Pages
+    metadata: Metadata
     testing: Testing | None
 
     @property
@@ -89,6 +101,8 @@ STATUSES: dict[type[DomainError], int] = {
     ScopeInvalid: 400,
     FlowInvalid: 400,
     MailProofInvalid: 400,
+    CodeWrong: 400,
+    PasskeyInvalid: 400,
     DpopProofInvalid: 400,
     FormInvalid: 400,
     StaleVersion: 412,
@@ -107,6 +121,8 @@ ROUTERS = (
     login.api,
     accounts.api,
     sessions.api,
+    mfa.api,
+    passkeys.api,
     notices.api,
     exports.api,
     users.api,
@@ -119,14 +135,32 @@ PROBED = ("/health", "/health/live", "/health/ready")
 
 
 def routers_of(settings: Settings) -> tuple[APIRouter, ...]:
-    """Return the routers of the API: the metrics only where a token guards them, the tests' only where offered."""
-    optional = ((metrics, settings.metrics_token is not None), (testing.api, settings.offers_test_api))
+    """Return the routers of the API: those that not every installation has only where it does."""
+    optional = (
+        (metrics, settings.metrics_token is not None),
+        (testing.api, settings.offers_test_api),
+        (passkeys.related, bool(settings.passkeys.related_origins)),
+    )
     return (*ROUTERS, *(router for router, there in optional if there))
 
 
 def page_routers_of(settings: Settings) -> tuple[APIRouter, ...]:
     """Return the routers of the pages."""
     return (*pages.ALWAYS, *(pages.HOSTED if settings.pages.hosted else ()))
+
+
+def root_routes(gatepost: Host) -> dict[str, Callable[[Request], Awaitable[Response]]]:
+    """Return what is looked for at the root of the host that embeds us, outside of the mount."""
+
+    async def described(request: Request) -> Response:
+        return for_services.described(request, gatepost.metadata)
+
+    settings = gatepost.settings
+    # RFC 8414, section 3.1: where an issuer with a path is looked for.
+    found: dict[str, Callable[[Request], Awaitable[Response]]] = {well_known_path(settings.issuer): described}
+    if settings.passkeys.related_origins:
+        found[RELATED_ORIGINS] = passkeys.related_origins(settings.passkeys.related_origins)
+    return found
 
 
 def build_app(gatepost: Host) -> ASGIApp:
@@ -227,7 +261,7 @@ def api_surface(gatepost: Host, problems: Problems) -> FastAPI:
         api.include_router(router)
     if gatepost.settings.shows_docs:
         add_docs(api)
-    complete_openapi(api)
+    complete_openapi(api, gatepost.cookies.session_name)
     return api
 
 

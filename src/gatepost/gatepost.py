@@ -9,10 +9,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gatepost.app import STATUSES, build_app
+from gatepost.app import STATUSES, build_app, root_routes
 from gatepost.core.bus import Bus
 from gatepost.core.clock import Clock, ShiftedClock, SystemClock
 from gatepost.core.database import Database, JoinedTransaction, translated, when_ended
@@ -56,10 +55,8 @@ from gatepost.tokens import (
     RevokedSessions,
     SenderKeys,
     Unchanged,
-    for_services,
     refresh_handles,
     session_cookies,
-    well_known_path,
 )
 from gatepost.wiring import (
     Parts,
@@ -144,7 +141,7 @@ class Gatepost:
             self.database, jobs(settings, ring, self.run, self.build), self.clock, self.log
         )
         self.outbox = Outbox(
-            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits)
+            self.database, self.events, self.clock, self.log, lanes_of(settings, self.limits, self.addresses)
         )
         self.measures: Measures | None = None
         if settings.measures:
@@ -323,8 +320,8 @@ class Gatepost:
 
     def attach(self, app: FastAPI, path: str) -> None:
         """Mount the service in a host's application, join its lifespan, and answer our errors in its routes."""
-        # Where an issuer with a path is looked for lies outside the mount (RFC 8414, section 3.1).
-        app.add_route(well_known_path(self.settings.issuer), self._described, include_in_schema=False)
+        for place, answer in root_routes(self).items():
+            app.add_route(place, answer, include_in_schema=False)
         app.mount(path, self.app)
         self._show_in_docs(path.strip("/"))
         app.add_exception_handler(DomainError, Problems(self.log, STATUSES).on_domain_error)  # ty: ignore[invalid-argument-type]
@@ -336,9 +333,6 @@ class Gatepost:
                 yield state
 
         app.router.lifespan_context = both
-
-    async def _described(self, request: Request) -> Response:
-        return for_services.described(request, self.metadata)
 
     def _show_in_docs(self, path: str) -> None:
         # The dependencies may have been handed out before, so what they show is changed, not they themselves.

@@ -28,6 +28,7 @@ from gatepost.core.logging import Logger
 from gatepost.core.mail import MailGate, NoTransport, Transport, transport_for
 from gatepost.core.outbox import LanePolicy, expired_deliveries, settled_deliveries
 from gatepost.core.paging import Cursors
+from gatepost.core.principal import Principal
 from gatepost.core.schedule import Job
 from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
@@ -47,7 +48,17 @@ from gatepost.login import (
     SignInMails,
     past_flows,
 )
-from gatepost.notices import Correspondent, Notices, Renderer, must_render
+from gatepost.mfa import SEALED as SEALED_TOTP
+from gatepost.mfa import FactorResets, Factors, Mfa, RememberedDevices, factor_jobs
+from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
+from gatepost.passkeys import (
+    Challenges,
+    Enrolment,
+    OwnPasskeys,
+    Passkeys,
+    Site,
+    past_passkey_challenges,
+)
 from gatepost.passwords import PasswordPolicy, Passwords
 from gatepost.proofs import MailProofs, Purpose, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
@@ -123,18 +134,20 @@ def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]
         *past_sessions(settings.sessions),
         past_flows(),
         past_mail_proofs(),
+        past_passkey_challenges(),
         spent_proofs(),
         expired_answers(),
         expired_deliveries(),
         *settled_deliveries(settings.delivery_retention),
         keys_tended(run, ring, settings.tokens),
         closed_accounts(run, lambda work: build(Deletion, work)),
+        *factor_jobs(run, lambda work: build(FactorResets, work)),
     ]
 
 
 def sealed_columns() -> list[SealedColumn]:
     """Return every column with sealed values: what is missing here would be lost with the secret key it is under."""
-    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES]
+    return [SEALED_KEYS, *SEALED_ANSWERS, SEALED_DELIVERIES, SEALED_TOTP]
 
 
 def addresses_of(settings: Settings, log: Logger) -> Addresses:
@@ -194,7 +207,7 @@ def correspondence(
     return [Consumer("notices", writer.events, writer.run, "mail", writer.wants)]
 
 
-def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
+def lanes_of(settings: Settings, limits: Limits, addresses: Addresses) -> list[LanePolicy]:
     """Return how deliveries are run. A mail is tried for three days: as long as one that is away may be mended."""
     mail = settings.mail
     return [
@@ -205,7 +218,7 @@ def lanes_of(settings: Settings, limits: Limits) -> list[LanePolicy]:
             batch=mail.concurrency * _MAILS_AHEAD,
             longest_run=mail.timeout + _COMPOSING_SECONDS,
             most_attempts=_MAIL_ATTEMPTS,
-            gate=MailGate(limits),
+            gate=MailGate(limits, BY_ANYBODY, addresses.one_client),
         ),
     ]
 
@@ -215,6 +228,8 @@ class Wiring:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        options = parts.settings
+        self._site = Site.of(options.passkeys, options.issuer, options.brand.name)
         self._builders: dict[type[Any], Callable[[Work], Any]] = {
             Users: self.users,
             Access: self.access,
@@ -222,10 +237,17 @@ class Wiring:
             Tokens: self.tokens,
             SigningKeys: self.signing_keys,
             Passwords: self.passwords,
+            Passkeys: self.passkeys,
+            Enrolment: self.enrolment,
+            OwnPasskeys: self.own_passkeys,
             Login: self.login,
             SignInMails: self.sign_in_mails,
             Accounts: self.accounts,
             Setup: self.setup,
+            Mfa: self.mfa,
+            Factors: self.factors,
+            FactorResets: self.factor_resets,
+            RememberedDevices: self.remembered_devices,
             MailProofs: self.mail_proofs,
             EmailChange: self.email_change,
             Deletion: self.deletion,
@@ -264,6 +286,40 @@ class Wiring:
     def passwords(self, work: Work) -> Passwords:
         return Passwords(work, self._parts.hashing, self._parts.policy)
 
+    def challenges(self, work: Work) -> Challenges:
+        return Challenges(work, self._parts.settings.passkeys.challenge_lifetime)
+
+    def passkeys(self, work: Work) -> Passkeys:
+        parts = self._parts
+        return Passkeys(
+            work,
+            self.users(work),
+            self.challenges(work),
+            parts.limits,
+            parts.settings.passkeys,
+            self._site,
+        )
+
+    def enrolment(self, work: Work) -> Enrolment:
+        options = self._parts.settings.passkeys
+        return Enrolment(work, self.users(work), self.challenges(work), options, self._site)
+
+    def own_passkeys(self, work: Work) -> OwnPasskeys:
+        fresh_for = self._parts.settings.accounts.fresh_for
+
+        async def need_fresh(me: Principal) -> None:
+            me.need_fresh(fresh_for, work.now)
+
+        return OwnPasskeys(
+            work,
+            self.users(work),
+            self.tokens(work),
+            self.enrolment(work),
+            self._site,
+            need_authority=need_fresh,
+            has_another_way=self.passwords(work).is_set,
+        )
+
     def login(self, work: Work) -> Login:
         parts = self._parts
         options = parts.settings
@@ -301,8 +357,57 @@ class Wiring:
         return SignInMails(work, users, proofs, self.flows(work), limits, on=self._signs_in_by_mail)
 
     def proven_address(self, work: Work) -> ProvenAddress:
-        users, passwords, sessions = self.users(work), self.passwords(work), self.sessions(work)
-        return ProvenAddress(work, users, passwords, sessions, self.mail_proofs(work))
+        return ProvenAddress(
+            work,
+            self.users(work),
+            self.passwords(work),
+            self.passkeys(work),
+            self.mfa(work),
+            self.sessions(work),
+            self.mail_proofs(work),
+        )
+
+    def remembered_devices(self, work: Work) -> RememberedDevices:
+        options = self._parts.settings
+        return RememberedDevices(work, options.mfa.remember_for, options.sessions)
+
+    def mfa(self, work: Work) -> Mfa:
+        parts = self._parts
+        return Mfa(
+            work,
+            self.users(work),
+            self.sessions(work),
+            parts.ring,
+            self.remembered_devices(work),
+            parts.settings.mfa,
+            parts.settings.brand.name,
+        )
+
+    def factors(self, work: Work) -> Factors:
+        parts = self._parts
+        return Factors(
+            work,
+            self.mfa(work),
+            self.users(work),
+            self.access(work),
+            self.tokens(work),
+            parts.settings.mfa,
+            parts.settings.accounts.fresh_for,
+            parts.limits,
+        )
+
+    def factor_resets(self, work: Work) -> FactorResets:
+        parts = self._parts
+        return FactorResets(
+            work,
+            self.mfa(work),
+            self.factors(work),
+            self.users(work),
+            self.tokens(work),
+            self.mail_proofs(work),
+            parts.settings.mfa,
+            parts.limits,
+        )
 
     def mail_proofs(self, work: Work) -> MailProofs:
         parts = self._parts
@@ -331,6 +436,7 @@ class Wiring:
             self.sessions(work),
             self.tokens(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -348,6 +454,7 @@ class Wiring:
             self.sessions(work),
             self.mail_proofs(work),
             self.proven_address(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -365,6 +472,7 @@ class Wiring:
             self.deletion(work),
             self.hidden_sign_up(work),
             self.mail_proofs(work),
+            self.mfa(work),
             parts.settings.accounts,
             parts.limits,
         )

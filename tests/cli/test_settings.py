@@ -22,6 +22,30 @@ def test_a_setting_that_nobody_set_is_the_default(alone: Command) -> None:
     assert (row["value"], row["source"]) == (1, "default")
 
 
+def test_durations_can_be_read_and_what_counts_is_shown_where_nothing_is_set(alone: Command) -> None:
+    rows = shown(alone, PORT="8123")
+    counts = {
+        "GATEPOST_SESSIONS__LIFETIME": "P30D",
+        "GATEPOST_PUBLIC_URL": "http://127.0.0.1:8123",
+        "GATEPOST_TOKENS__AUDIENCE": "http://127.0.0.1:8123",
+        "GATEPOST_MAIL_URL": "console:",
+        "GATEPOST_MAIL__SENDER": "no-reply@127.0.0.1",
+        "GATEPOST_LOG_FORMAT": "text",
+        "GATEPOST_DRAIN_SECONDS": 0.0,
+        "GATEPOST_DOCS": True,
+        "GATEPOST_TEST_API": False,
+    }
+    assert {name: rows[name]["value"] for name in counts} == counts
+    assert rows["GATEPOST_DATABASE_URL"]["value"].startswith("sqlite:///")
+    assert {rows[name]["source"] for name in counts} == {"default"}
+
+    lines = {
+        line.split()[0]: line.split() for line in alone("settings", "show").out.splitlines() if line.strip()
+    }
+    assert lines["GATEPOST_SESSIONS__LIFETIME"][1:3] == ["30", "days"]
+    assert lines["GATEPOST_TOKENS__ACCESS_LIFETIME"][1:3] == ["15", "minutes"]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "row", "effective"),
     [

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from httpx2 import AsyncClient
 
 from tests.cli.conftest import Command
 from tests.make import PASSWORD, Make
+from tests.mfa.people import enrolled
 from tests.processes import environment
 
 OTHER_PASSWORD = "walnut-harbour-1887"
@@ -122,6 +124,18 @@ async def test_promote_and_demote_count_at_once(command: Command, make: Make, cl
     assert command("users", "promote", who, "--demote", "--json").json["roles"] == []
     assert (await client.get("/users/", headers=session.headers)).status_code == 403
     assert command("users", "promote", who, "--demote", "--json").json["changed"] is False
+
+
+async def test_reset_factors_removes_them_and_ends_all_sessions(
+    command: Command, make: Make, client: AsyncClient
+) -> None:
+    me = await make.signed_in(await make.user("ada@example.com"))
+    await enrolled(client, me, datetime.now(UTC))
+    for changed in (True, False):
+        done = command("users", "reset-factors", "ada@example.com", "--json")
+        assert (done.code, done.json["changed"], done.json["live_sessions"]) == (0, changed, 0)
+    again = await make.signed_in(me.person)
+    assert (await client.get("/users/me/factors", headers=again.headers)).json()["items"] == []
 
 
 def test_delete_asks_first(command: Command) -> None:

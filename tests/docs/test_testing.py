@@ -41,10 +41,15 @@ def test_the_example_passes_as_printed(tmp_path: Path) -> None:
     assert PORT in FILES["conftest.py"]
     said = suite(tmp_path, "P31D")
     assert said.returncode == 0, said.stdout
-    assert "3 passed" in said.stdout
+    assert "4 passed" in said.stdout
+
+
+def test_the_example_never_sleeps() -> None:
+    for text in FILES.values():
+        assert "sleep" not in text
 
 
 def test_the_example_fails_where_no_month_has_passed(tmp_path: Path) -> None:
     said = suite(tmp_path, "PT1S")
     assert said.returncode == 1
-    assert "1 failed, 2 passed" in said.stdout
+    assert "1 failed, 3 passed" in said.stdout

@@ -1,7 +1,8 @@
 """A copy of all that is held about a person: complete, theirs alone, and without a secret."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from httpx2 import AsyncClient
@@ -11,7 +12,8 @@ import gatepost.wiring  # noqa: F401  every table
 from gatepost.core.clock import MovableClock
 from gatepost.core.models import Base
 from gatepost.exports import PARTS
-from tests.make import PASSWORD, Make
+from tests.make import PASSWORD, Make, Person, SignedIn
+from tests.mfa.people import enrolled
 
 IMPERSONAL = {
     "deliveries": "events on their way; what is sealed in them is erased when they have arrived",
@@ -60,6 +62,8 @@ async def test_everything_of_ones_own_is_there_and_nothing_else(
     me = {"Authorization": f"Bearer {tokens['access_token']}", "User-Agent": "Analytical Engine"}
     await client.post("/users/me/email/verification", headers=me)
     await client.put("/users/me/notices", json={"muted": ["new_device"]}, headers=me)
+    signed_in = SignedIn(Person(UUID(int=0), "ada@example.com"), tokens["access_token"], "")
+    app = await enrolled(client, signed_in, datetime.now(UTC), name="Phone")
     await make.sign_in("ada@example.com", "not this one")
     other = await make.signed_in(await make.administrator("eve@example.com"))
     ada = (await client.get("/users/me", headers=me)).json()
@@ -77,9 +81,17 @@ async def test_everything_of_ones_own_is_there_and_nothing_else(
         "sessions": 1,
         "refresh_tokens": 1,
         "sign_ins_under_way": 0,
+        "authenticator_apps": 1,
+        "wrong_codes": 0,
+        "recovery_codes": 10,
+        "remembered_devices": 0,
+        "factor_reset": 0,
         "links_by_mail": 1,
         "notices_turned_off": 1,
         "kept_answers": 1,
+        "passkeys": 0,
+        "passkey_handle": 0,
+        "passkey_challenges": 0,
     }
     kinds = [event["type"] for event in parts["events"]]
     assert kinds.count("login.failed") == 1
@@ -90,7 +102,8 @@ async def test_everything_of_ones_own_is_there_and_nothing_else(
     (changed,) = [each for each in parts["events"] if each["type"] == "user.changed"]
     assert (changed["actor"], changed["address"], changed["user_agent"]) == (str(other.person.id), None, None)
     text = str(found)
-    for foreign in ("eve@example.com", "Administrators own", "$argon2", PASSWORD, *tokens.values()):
+    secrets = (app.secret, *app.recovery_codes, *tokens.values())
+    for foreign in ("eve@example.com", "Administrators own", "$argon2", PASSWORD, *secrets):
         assert str(foreign) not in text or foreign in {"bearer", "account", 900}, foreign
     # A copy leaves its trace, in the next one too.
     assert "account.exported" in str((await export(client, me))["parts"]["events"])

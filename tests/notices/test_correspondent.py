@@ -11,6 +11,7 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import select
 
 from gatepost import Gatepost
+from gatepost.accounts import Accounts, ChangeAccount
 from gatepost.core.clock import MovableClock
 from gatepost.core.events import EventRow
 from gatepost.core.ids import new_id
@@ -187,6 +188,15 @@ async def test_a_new_password_is_told_with_who_set_it(
     assert theirs.language == "en"  # she wants none any more, so she gets the service's own
     assert "An administrator set a new password" in theirs.text
     assert "198.51.100" not in theirs.text  # where the administrator sits
+
+    by_command = ChangeAccount(password="a-fourth-lighthouse-45")
+    await gatepost.run(lambda work: gatepost.build(Accounts, work).change(ada.id, by_command))
+    assert await post.kinds() == ["password_changed"]
+    assert "An administrator set a new password" in post.sent[0].text
+    rows = await gatepost.database.reads.rows(
+        select(EventRow.data).where(EventRow.type == "password.changed").order_by(EventRow.id)
+    )
+    assert [row.data["by"] for row in rows] == ["owner", "administrator", "operator"]
 
 
 async def test_a_family_ended_by_reuse_is_told(post: Post, make: Make) -> None:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from scripts.page_pictures import PICTURES, SCHEMES, SETTINGS, Album, inside, links, outside
+from scripts.page_pictures import PARTS, PICTURES, SCHEMES, SETTINGS, Album
 from scripts.pictures import BROWSER_FLAGS
 from tests.axe import RUN, axe_or_skip, findings
 from tests.make import PASSWORD
@@ -69,7 +69,7 @@ async def test_axe_finds_nothing_on_any_page_and_no_policy_is_broken(server: Ser
         ),
     )
     album.page.on("pageerror", lambda error: album.found.append(str(error)))
-    for part in (outside, links, inside):
+    for part in PARTS:
         await part(album)
     await context.close()
     assert album.found == []

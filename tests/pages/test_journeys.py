@@ -130,6 +130,36 @@ async def test_what_is_sensitive_asks_for_the_password_again_and_goes_on(
     assert json.loads(browser.answer.text)["account"]["email"] == person.email
 
 
+async def test_in_by_a_code_from_a_mail_also_to_show_that_it_is_still_oneself(
+    browser: Browser, make: Make, post: Post, clock: MovableClock
+) -> None:
+    person = await make.user()
+    seen = await browser.open("/sign-in?return_to=/account/data")
+    await browser.open(next(link for link in seen.links if link.startswith("/sign-in/mail")))
+    assert (await browser.send(email="nonsense")).problem == "invalid-email"
+    seen = await browser.send(email=person.email)
+    assert (seen.path, seen.notice) == ("/sign-in/code", "sign-in-sent")
+    letter = await post.letter("sign_in_code")
+    assert (await browser.send(code=letter.wrong_code)).problem == "invalid-credentials"
+    assert browser.seen.answer.status_code == 400
+
+    assert (await browser.send(code=letter.code)).path == "/account/data"
+
+    # The address was not verified before: the password that somebody had set is gone, and is not needed.
+    assert (await make.sign_in(person.email, PASSWORD)).status_code == 400
+    clock.move(timedelta(hours=1))
+    seen = await browser.open("/account/delete")
+    assert seen.path == "/account/confirm"
+    await browser.open(next(link for link in seen.links if link.startswith("/sign-in/mail")))
+    assert browser.form().fields["email"] == person.email
+    await browser.send()
+    letter = await post.letter("sign_in_code")
+    assert (await browser.send(code=letter.code)).path == "/account/delete"
+    # A flow of another browser is none of this one's.
+    await browser.open("/sign-in/code?flow=x")
+    assert (await browser.send(email=person.email, code=letter.code)).problem == "login-flow-invalid"
+
+
 async def test_another_address(browser: Browser, make: Make, post: Post) -> None:
     person = await make.user()
     await browser.sign_in(person.email, PASSWORD)
@@ -163,7 +193,10 @@ async def test_profile_devices_notices_and_the_way_out(
     (_, other), *_ = [
         button for form in browser.seen.forms for button in form.buttons if button[0] == "session"
     ][1:]
+    page = browser.seen
     assert (await browser.send(("session", other))).notice == "session-ended"
+    browser.seen = page
+    assert (await browser.send(("session", other))).path == "/account/sessions"  # pressed twice
     assert (await browser.send(("session", "others"))).notice == "others-ended"
     for each in (elsewhere, third):
         seen = await each.open("/account")

@@ -2,17 +2,20 @@
 
 from datetime import timedelta
 from io import StringIO
+from uuid import UUID
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 
 from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
 from gatepost.core.limits import LocalLimiter
 from gatepost.core.logging import make_logger
+from gatepost.mfa import FactorResets
 from gatepost.proofs import Purpose
 from tests.conftest import open_client
-from tests.make import PASSWORD, Make
+from tests.make import PASSWORD, Make, Person, SignedIn
+from tests.mfa.people import enrolled
 from tests.pages.browsing import Seen
 from tests.post import Letter, Post, by_hand
 
@@ -43,12 +46,24 @@ async def member(client: AsyncClient, post: Post, name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
+async def asked_to_lose_factors(client: AsyncClient, post: Post, name: str) -> None:
+    """Have somebody with an authenticator app ask for its removal, as they would at the door."""
+    headers, gatepost = await member(client, post, name), post._gatepost
+    user_id = (await client.get("/users/me", headers=headers)).json()["id"]
+    me = SignedIn(Person(UUID(user_id), f"{name}@example.com"), headers["Authorization"].split()[1], "")
+    await enrolled(client, me, gatepost.clock.now())
+    async with gatepost.work() as work:
+        await gatepost.build(FactorResets, work).ask(me.person.id)
+
+
 async def letters(client: AsyncClient, post: Post) -> dict[Purpose, Letter]:
     """Return a letter of each purpose.
 
-    Ada is to verify and to reset, Bob to confirm, Carol could undo, Dan stay, Eve sign in.
+    Ada is to verify and to reset, Bob to confirm, Carol could undo, Dan stay, Eve sign in, and Flo keep her factors.
     """
     bob, carol, dan, _ = [await member(client, post, name) for name in ("bob", "carol", "dan", "eve")]
+    await asked_to_lose_factors(client, post, "flo")
+    scheduled = {letter.kind: letter for letter in await post.letters()}
     await client.post("/users/me/email", json={"email": "carol@new.example"}, headers=carol)
     confirm = await post.letter("change_email_confirm")
     await client.post("/email/verify", json={"token": confirm.token}, headers=carol)
@@ -59,11 +74,12 @@ async def letters(client: AsyncClient, post: Post) -> dict[Purpose, Letter]:
     flow = (await client.post("/login", json={})).json()
     wanted = {"flow": flow["flow"], "binding": flow["binding"], "email": "eve@example.com"}
     assert (await client.post("/login/mail", json=wanted)).status_code == 202
-    kinds = {letter.kind: letter for letter in await post.letters()}
+    kinds = scheduled | {letter.kind: letter for letter in await post.letters()}
     return {
         Purpose.VERIFY_EMAIL: kinds["verify_email"],
         Purpose.CONFIRM_EMAIL: kinds["change_email_confirm"],
         Purpose.UNDO_EMAIL: kinds["email_changed"],
+        Purpose.KEEP_FACTORS: kinds["factors_reset_scheduled"],
         Purpose.KEEP_ACCOUNT: kinds["account_deletion_scheduled"],
         Purpose.RESET_PASSWORD: kinds["reset_password"],
         Purpose.SIGN_IN_LINK: kinds["sign_in_code"],
@@ -96,7 +112,10 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
     assert found.keys() == {*Purpose}
     refused = await make.sign_in("ada@example.com", PASSWORD)
     assert (refused.status_code, refused.json()["code"]) == (403, "email-unverified")
-    async with open_client(gatepost, cookies={"gp_session": "x"}) as scanner:
+    # From another address, with cookies that somebody left behind.
+    elsewhere = ASGITransport(app=gatepost.app, client=("198.51.100.9", 1))
+    jar = {"gp_session": "x", "__Host-gp_session": "x"}
+    async with AsyncClient(transport=elsewhere, base_url="http://gatepost.test", cookies=jar) as scanner:
         for _ in range(10):
             for letter in found.values():
                 for visitor in (client, scanner):
@@ -134,6 +153,8 @@ async def test_f11_e14_a_scanner_that_opens_every_link_ten_times_changes_nothing
 
     signed_in = await press(client, found[Purpose.SIGN_IN_LINK])
     assert "gp_session" in signed_in.history[0].headers["set-cookie"]
+
+    assert (await press(client, found[Purpose.KEEP_FACTORS])).status_code == 200
 
     for letter in found.values():
         assert (await client.get(letter.link)).status_code == 400

@@ -252,6 +252,9 @@ async def test_the_language_is_the_browsers_then_the_persons_then_the_chosen_one
     assert (await browser.send(language="de")).title == "Profil"
     assert (await browser.open("/account/data")).title == "Ihre Daten"
 
+    refused = await browser.client.post("/account/data", data={"csrf": "x"}, headers={"Origin": ORIGIN})
+    assert (refused.status_code, "Dieses Formular ist abgelaufen" in refused.text) == (403, True)
+
     switch = next(link for link in browser.seen.links if link.endswith("language=zh"))
     seen = await browser.open(switch)
 
@@ -322,6 +325,11 @@ async def test_your_brand_your_style_and_your_words(
         (style,) = [each for each in seen.loads if "brand." in each]
         assert (await browser.client.get(style)).text == "body { font-family: serif; }"
         assert (await browser.open("/verify")).title == "Ours"
+        # What goes wrong on our side is a page of the card's, with the number under which the log has the rest.
+        (tmp_path / "own" / "forgot.html").write_text("{{ nothing.there }}")
+        crashed = await browser.open("/forgot")
+        assert (crashed.answer.status_code, crashed.problem) == (500, "internal-error")
+        assert crashed.answer.headers["x-request-id"] in crashed.answer.text
         # A template that is none stops the start, not the visitor.
         (tmp_path / "own" / "reset.html").write_text("{% if %}")
         with pytest.raises(Exception, match="GATEPOST_PAGES__TEMPLATES"):
@@ -342,6 +350,11 @@ def test_the_brands_colour_can_be_read_in_light_and_dark(database_url: str) -> N
         grounds = re.findall(r"--(?:card|ground): (#[0-9a-f]{6});", style.content.decode())
         assert all(_contrast(light, ground) >= 4.5 for ground in grounds[:2]), color
         assert all(_contrast(dark, ground) >= 4.5 for ground in grounds[2:]), color
+
+
+async def test_password_managers_find_the_page(browser: Browser) -> None:
+    assert (await browser.open("/.well-known/change-password")).path == "/sign-in"
+    assert b"account%2Fpassword" in browser.seen.answer.request.url.query
 
 
 async def test_hosted_pages_can_be_switched_off_and_links_stay(

@@ -29,6 +29,7 @@ PUBLIC = {
     ("post", "/session"),
     ("delete", "/session"),
     ("post", "/deletion/cancel"),
+    ("post", "/factors/reset/cancel"),
     ("post", "/email/undo"),
     ("post", "/email/verify"),
     ("post", "/password/forgot"),
@@ -42,9 +43,21 @@ _EXAMPLES = {
     "email": "somebody@example.com",
     "password": "tangerine-lighthouse-42",
     "carrier": "bearer",
+    "id": str(UUID(int=3)),
     "method": "password",
     "locked_until": "2030-01-01T00:00:00Z",
     "locale": "de-AT",
+}
+
+
+# What a browser makes, as far as its form goes.
+_OBJECTS: Mapping[str, Any] = {
+    "credential": {
+        "id": "AAAA",
+        "rawId": "AAAA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "AAAA", "attestationObject": "AAAA"},
+    }
 }
 
 
@@ -67,7 +80,8 @@ class Operation:
     def valid_body(self) -> dict[str, Any]:
         """Return the smallest body that fits the schema, with all text fields given and all lists empty."""
         lists = {name: [] for name, schema in self.body.items() if schema.get("type") == "array"}
-        return lists | {name: _example(name) for name in self.text_fields}
+        objects = {name: _OBJECTS[name] for name in self.body if name in _OBJECTS}
+        return lists | objects | {name: _example(name) for name in self.text_fields}
 
     @property
     def text_fields(self) -> list[str]:
@@ -90,7 +104,8 @@ class Operation:
     ) -> Response:
         """Call it, with the smallest valid body unless another is given."""
         url = self.path.replace("{user_id}", str(user_id or UUID(int=1)))
-        url = url.replace("{session_id}", str(UUID(int=2)))
+        for other in ("session_id", "factor_id", "device_id", "passkey_id"):
+            url = url.replace(f"{{{other}}}", str(UUID(int=2)))
         sent = self.valid_body() if body is None else body
         if self.media == FORM:
             more.setdefault("data", sent)
@@ -127,7 +142,7 @@ def _read(document: Mapping[str, Any]) -> Iterator[Operation]:
                 media,
                 schema.get("properties", {}),
                 tuple(described.get("parameters", ())),
-                bool(described.get("security")),
+                {} not in described.get("security", [{}]),
             )
 
 

@@ -94,8 +94,8 @@ def test_f02_the_setup_link_leads_to_the_public_url(settings: Settings, capsys: 
 @no_database_matters
 async def test_f02_the_links_of_the_documentation_are_relative(client: AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    flows = document["components"]["securitySchemes"].values()
-    assert {scheme["flows"]["password"]["tokenUrl"] for scheme in flows} == {"users/token"}
+    (scheme,) = [each for each in document["components"]["securitySchemes"].values() if "flows" in each]
+    assert scheme["flows"]["password"]["tokenUrl"] == "users/token"
     assert "servers" not in document
     assert "://" not in (await client.get("/docs")).text
     problem = (await client.get("/nothing")).json()

@@ -192,7 +192,7 @@ async def test_a_protected_route_asks_for_a_bearer_token(client: AsyncClient) ->
 
 async def store_hash(gatepost: Gatepost, person: Person, hashed: str) -> None:
     async with gatepost.work() as work:
-        await gatepost.build(Passwords, work).put(person.id, hashed)
+        await gatepost.build(Passwords, work).put(person.id, hashed, "operator")
 
 
 async def stored_hash(gatepost: Gatepost, person: Person) -> str:

@@ -9,6 +9,7 @@ from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
+from gatepost.mfa import Mfa
 from gatepost.passwords import Passwords
 from gatepost.proofs import Claim, MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
@@ -29,6 +30,7 @@ class EmailChange:
         sessions: Sessions,
         tokens: Tokens,
         proofs: MailProofs,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -38,6 +40,7 @@ class EmailChange:
         self._sessions = sessions
         self._tokens = tokens
         self._proofs = proofs
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -80,6 +83,7 @@ class EmailChange:
         told = await self.offer_undo(user)
         await self._users.change(user, ProfileChange(email=claim.email, email_verified=True), told)
         await self._proofs.drop(user.id)
+        await self._mfa.credentials_changed(user.id)
 
     async def offer_undo(self, user: User) -> Mapping[str, Any]:
         """Return what the notice to the address of before must have besides, so that it can be put back."""
@@ -105,6 +109,7 @@ class EmailChange:
         await self._passwords.drop(user.id)
         await self._sessions.end_all(user.id, EndReason.EMAIL_RESTORED)
         await self._proofs.drop(user.id)
+        await self._mfa.credentials_changed(user.id)
         # An address of the thief's may have an offer of its own; the one of an older address stays good.
         await self._proofs.drop_later(claim)
         await self._users.touch(user)

@@ -7,6 +7,7 @@ from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.work import Work
 from gatepost.login import ProvenAddress
+from gatepost.mfa import Mfa
 from gatepost.passwords import Passwords
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
@@ -26,6 +27,7 @@ class Recovery:
         sessions: Sessions,
         proofs: MailProofs,
         proven: ProvenAddress,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -35,6 +37,7 @@ class Recovery:
         self._sessions = sessions
         self._proofs = proofs
         self._proven = proven
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -68,7 +71,8 @@ class Recovery:
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
         await self._proven.by_mail(user, same_person=False)
-        await self._passwords.put(user.id, hashed)
+        await self._mfa.credentials_changed(user.id)
+        await self._passwords.put(user.id, hashed, "reset")
         await self._users.touch(user)
 
     async def _person(self, email: str) -> Any:

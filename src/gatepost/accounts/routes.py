@@ -75,6 +75,7 @@ def _person(user: User) -> UUID:
     return user.id
 
 
+@api.post("/users", include_in_schema=False)
 @api.post("/users/", responses={**_PROFILE, **responses(400, 403, 409, 413, 415, 422, 429, 503)})
 async def sign_up(new: NewAccount, once: OnceHere) -> Response:
     """Create an account."""

@@ -21,7 +21,8 @@ from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.login import LoginFailed
-from gatepost.passwords import CheckedPassword, Passwords
+from gatepost.mfa import Mfa
+from gatepost.passwords import CheckedPassword, Passwords, PasswordSetter
 from gatepost.proofs import MailProofs
 from gatepost.sessions import EndReason, Sessions
 from gatepost.tokens import Tokens
@@ -45,6 +46,7 @@ class Accounts:
         deletion: Deletion,
         hidden_sign_up: HiddenSignUp,
         proofs: MailProofs,
+        mfa: Mfa,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -58,6 +60,7 @@ class Accounts:
         self._deletion = deletion
         self._hidden_sign_up = hidden_sign_up
         self._proofs = proofs
+        self._mfa = mfa
         self._options = options
         self._limits = limits
 
@@ -68,11 +71,12 @@ class Accounts:
         """
         if not self._options.allow_registration:
             raise SignUpClosed
-        await self._limits.sign_up(self._work.client, canonical_email(new.email))
-        if self._options.sign_up_hides_accounts:
+        hides, verifies = self._options.sign_up_hides_accounts, self._options.email_verification != "off"
+        await self._limits.sign_up(self._work.client, canonical_email(new.email), mails=hides or verifies)
+        if hides:
             return await self._hidden_sign_up.of(new, await self.prepare(new), self.create)
         user = await self.add(new, by="sign-up")
-        if self._options.email_verification != "off":
+        if verifies:
             await self._verification.ask(user)
         return user
 
@@ -87,7 +91,7 @@ class Accounts:
     async def create(self, new: NewAccount, hashed: str, by: str) -> User:
         """Create an account with a prepared hash. Raises EmailTaken."""
         user = await self._users.add(new, by)
-        await self._passwords.put(user.id, hashed, first=True)
+        await self._passwords.put_first(user.id, hashed)
         return user
 
     async def change_own(self, me: Principal, change: ChangeAccount, if_version: int | None = None) -> User:
@@ -115,7 +119,7 @@ class Accounts:
             if self._options.email_verification == "required":
                 raise EmailNeedsProof
             told = await self._email_change.offer_undo(user)
-        return await self._apply(user, change, hashed, keep=me.session_id, told=told)
+        return await self._apply(user, change, hashed, "owner", keep=me.session_id, told=told)
 
     async def change(
         self,
@@ -132,7 +136,8 @@ class Accounts:
         hashed = await self._prepared(user_id, change)
         user = await self._users.load(user_id, if_version)
         await self._confirm(actor)
-        return await self._apply(user, change, hashed, keep=None)
+        by: PasswordSetter = "administrator" if actor else "operator"
+        return await self._apply(user, change, hashed, by)
 
     async def delete_own(self, me: Principal, if_version: int | None = None) -> None:
         """Delete one's own account, at once or after the grace period; needs a fresh sign-in.
@@ -170,15 +175,17 @@ class Accounts:
         user: User,
         change: ChangeAccount,
         hashed: str | None,
-        keep: UUID | None,
+        by: PasswordSetter,
+        keep: UUID | None = None,
         told: Mapping[str, Any] | None = None,
     ) -> User:
         changed = await self._users.change(user, change.profile(), told)
         if hashed is not None or "email" in changed:
             # What was sent to the address of before, or asked for under the password of before, is dead.
             await self._proofs.drop(user.id)
+            await self._mfa.credentials_changed(user.id)
         if hashed is not None:
-            await self._passwords.put(user.id, hashed)
+            await self._passwords.put(user.id, hashed, by)
             if keep is None or self._options.password_change_ends_sessions:
                 await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, keep=keep)
             # Also counts the change: a sign-in that checked the old hash sees another version and looks again.

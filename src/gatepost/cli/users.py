@@ -244,6 +244,25 @@ def promote(
     emit({**person, "changed": moved}, f"{printable(person['email'])} {outcome}.", as_json=as_json)
 
 
+@commands.command("reset-factors")
+def reset_factors(
+    who: Who, database_url: DatabaseUrl = None, data_dir: DataDir = None, as_json: Json = False
+) -> None:
+    """Remove all second factors of a person who has lost them; ends all their sessions, and tells them."""
+    from gatepost.mfa import FactorResets
+
+    settings = load_settings(database_url=database_url, data_dir=data_dir)
+
+    async def act(gatepost: "Gatepost") -> tuple[dict[str, Any], bool]:
+        user_id = (await _find(gatepost, who)).id
+        removed = await gatepost.run(lambda work: gatepost.build(FactorResets, work).by_operator(user_id))
+        return await _described(gatepost, user_id), removed
+
+    person, removed = run(settings, act)
+    outcome = "has no second factor any more" if removed else "had no second factor"
+    emit({**person, "changed": removed}, f"{printable(person['email'])} {outcome}.", as_json=as_json)
+
+
 def _change(who: str, flags: dict[str, Any], change: dict[str, Any], text: str, *, as_json: bool) -> None:
     from gatepost.accounts import Accounts, ChangeAccount
 

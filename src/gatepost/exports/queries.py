@@ -11,7 +11,9 @@ from gatepost.core.events import EventRow
 from gatepost.core.idempotency import IdempotencyKey
 from gatepost.core.models import Base
 from gatepost.login import LoginFlow
+from gatepost.mfa import FactorReset, RecoveryCode, RememberedDevice, TotpFactor, TotpGuesses
 from gatepost.notices import NoticePreference
+from gatepost.passkeys import Passkey, PasskeyChallenge, PasskeyHandle
 from gatepost.passwords import Password
 from gatepost.proofs import MailProof
 from gatepost.sessions import Session
@@ -58,6 +60,14 @@ PARTS = (
     ACCOUNT,
     Part("roles", RoleAssignment, RoleAssignment.user_id == _ME),
     Part("password", Password, Password.user_id == _ME, frozenset({"hash"})),
+    Part("passkeys", Passkey, Passkey.user_id == _ME),
+    Part("passkey_handle", PasskeyHandle, PasskeyHandle.user_id == _ME),
+    Part(
+        "passkey_challenges",
+        PasskeyChallenge,
+        PasskeyChallenge.user_id == _ME,
+        frozenset({"digest", "binding"}),
+    ),
     Part("sessions", Session, Session.user_id == _ME, frozenset({"cookie_digest"})),
     Part(
         "refresh_tokens",
@@ -66,6 +76,11 @@ PARTS = (
         frozenset({"digest", "successor_sealed"}),
     ),
     Part("sign_ins_under_way", LoginFlow, LoginFlow.user_id == _ME, frozenset({"binding_digest"})),
+    Part("authenticator_apps", TotpFactor, TotpFactor.user_id == _ME, frozenset({"secret"})),
+    Part("wrong_codes", TotpGuesses, TotpGuesses.user_id == _ME),
+    Part("recovery_codes", RecoveryCode, RecoveryCode.user_id == _ME, frozenset({"digest"})),
+    Part("remembered_devices", RememberedDevice, RememberedDevice.user_id == _ME, frozenset({"digest"})),
+    Part("factor_reset", FactorReset, FactorReset.user_id == _ME),
     Part(
         "links_by_mail",
         MailProof,

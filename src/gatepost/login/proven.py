@@ -1,6 +1,8 @@
 """What becomes of an account when its address is shown to be somebody's: what others had put there before is gone."""
 
 from gatepost.core.work import Work
+from gatepost.mfa import Mfa
+from gatepost.passkeys import Passkeys
 from gatepost.passwords import Passwords
 from gatepost.proofs import MailProofs, Purpose
 from gatepost.sessions import EndReason, Sessions
@@ -13,11 +15,20 @@ class ProvenAddress:
     """Marks addresses as verified. A room that keeps credentials of another kind has them dropped in `_drop`."""
 
     def __init__(
-        self, work: Work, users: Users, passwords: Passwords, sessions: Sessions, proofs: MailProofs
+        self,
+        work: Work,
+        users: Users,
+        passwords: Passwords,
+        passkeys: Passkeys,
+        mfa: Mfa,
+        sessions: Sessions,
+        proofs: MailProofs,
     ) -> None:
         self._work = work
         self._users = users
         self._passwords = passwords
+        self._passkeys = passkeys
+        self._mfa = mfa
         self._sessions = sessions
         self._proofs = proofs
 
@@ -35,6 +46,8 @@ class ProvenAddress:
 
     async def _drop(self, user: User) -> None:
         await self._passwords.drop(user.id)
+        await self._passkeys.remove_all(user.id, "address_proven")
+        await self._mfa.remove_all(user)
         await self._sessions.end_all(user.id, EndReason.ADDRESS_PROVEN)
         # With the ways back to addresses of before: those may be the other's.
         await self._proofs.drop(user.id, *Purpose)

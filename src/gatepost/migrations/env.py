@@ -20,6 +20,7 @@ ROOMS = (
     "access",
     "proofs",
     "sessions",
+    "passkeys",
     "passwords",
     "tokens",
     "login",

@@ -9,7 +9,7 @@ from gatepost.notices.consumer import Correspondent
 from gatepost.notices.languages import Languages, locale_of
 from gatepost.notices.letters import LETTERS, MUTABLE, Letter
 from gatepost.notices.models import NoticePreference
-from gatepost.notices.occasions import OCCASIONS, Happening
+from gatepost.notices.occasions import BY_ANYBODY, OCCASIONS, Happening
 from gatepost.notices.preview import must_render, preview
 from gatepost.notices.rendering import Particulars, Rendered, Renderer
 from gatepost.notices.schemas import NoticePreferencesIn, NoticePreferencesOut
@@ -17,6 +17,7 @@ from gatepost.notices.service import Notices
 from gatepost.notices.settings import BrandOptions, NoticeOptions
 
 __all__ = [
+    "BY_ANYBODY",
     "LETTERS",
     "MUTABLE",
     "OCCASIONS",

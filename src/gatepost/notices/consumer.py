@@ -156,5 +156,5 @@ def _particulars(event: Happening, recipient: _Recipient, place: _Place) -> Part
         network=place.network,
         factor=event.data.get("factor"),
         left=event.data.get("left"),
-        by_administrator=event.actor not in {None, event.subject},
+        by_administrator=event.actor not in {None, event.subject} or event.data.get("by") == "operator",
     )

@@ -15,12 +15,25 @@ from gatepost.accounts import (
 )
 from gatepost.core.events import Event
 from gatepost.login import SignInMailAsked
+from gatepost.mfa import (
+    FREE,
+    FactorAdded,
+    FactorRemoved,
+    FactorResetAsked,
+    FactorsReset,
+    FactorsResetByAdministrator,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    TotpRefused,
+)
+from gatepost.notices.letters import LETTERS
+from gatepost.passkeys import PasskeyAdded, PasskeyRemoved
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
 from gatepost.tokens import RefreshTokenReused
 from gatepost.users import UserChanged, UserDeleted
 
-__all__ = ["OCCASIONS", "Happening", "Occasion", "Scene"]
+__all__ = ["BY_ANYBODY", "OCCASIONS", "Happening", "Occasion", "Scene"]
 
 Scene = Literal["session", "request", "unsaid"]
 """Where the device and the network are looked up: those of the session or of the request that the event is about."""
@@ -81,6 +94,16 @@ def _is_unfamiliar(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool
     return not data.get("familiar")
 
 
+def _came_alone(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    # Those that come with the first factor are in its notice.
+    return not data["with_factor"]
+
+
+def _are_many(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    # Whoever enters codes knows the password. Not at each: somebody who guesses shall not fill the mailbox, too.
+    return data["failures"] % FREE == 0
+
+
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
     Occasion(SignUpRepeated, "already_registered"),
@@ -91,8 +114,21 @@ _ALL = (
     Occasion(SessionStarted, "new_device", scene="session", told_if=_is_unfamiliar),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
+    Occasion(PasskeyAdded, "factor_added", scene="request"),
+    Occasion(PasskeyRemoved, "factor_removed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
+    Occasion(FactorAdded, "factor_added", scene="request"),
+    Occasion(FactorRemoved, "factor_removed", scene="request"),
+    Occasion(RecoveryCodesMade, "factor_added", scene="request", told_if=_came_alone),
+    Occasion(RecoveryCodeUsed, "recovery_codes_used", scene="request"),
+    Occasion(TotpRefused, "wrong_codes", scene="request", told_if=_are_many),
+    Occasion(FactorResetAsked, "factors_reset_scheduled", scene="request"),
+    Occasion(FactorsReset, "factors_reset"),
+    Occasion(FactorsResetByAdministrator, "factors_reset_by_admin"),
     Occasion(UserDeleted, "account_deleted", told_if=_address_is_known),
 )
 
 OCCASIONS: Mapping[str, Occasion] = {occasion.event.type: occasion for occasion in _ALL}
+
+BY_ANYBODY = frozenset(each.event.type for each in _ALL if LETTERS[each.letter].by_anybody)
+"""The types of events whose letters anybody can have sent to any address."""

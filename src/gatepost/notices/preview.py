@@ -21,6 +21,7 @@ _LEADS_TO = {
     "change_email_confirm": "confirm-email",
     "sign_in_code": "sign-in/link",
     "account_deletion_scheduled": "keep-account",
+    "factors_reset_scheduled": "keep-factors",
     "data_export_ready": "export",
 }
 _HAPPEN_SOMEWHERE = {
@@ -33,6 +34,8 @@ _HAPPEN_SOMEWHERE = {
     "factor_added",
     "factor_removed",
     "recovery_codes_used",
+    "factors_reset_scheduled",
+    "wrong_codes",
 }
 
 

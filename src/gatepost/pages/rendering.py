@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_timedelta
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
 
 from gatepost.core.errors import Stopped
@@ -130,6 +130,7 @@ class Pages:
         )
         locale = locale_of(language)
         environment.filters["day"] = lambda moment: format_date(moment, "long", locale)
+        environment.filters["span"] = lambda span: format_timedelta(span, locale=locale)
         environment.filters["moment"] = lambda moment: _moment(moment, locale)
         everywhere: dict[str, Any] = environment.globals
         everywhere |= {

@@ -14,11 +14,9 @@ from gatepost.core.http.problems import MEDIA_TYPE, Problems
 from gatepost.core.http.route_table import RouteTable, route_path
 from gatepost.core.principal import ReauthenticationRequired
 from gatepost.pages.rendering import Pages
-from gatepost.pages.visit import SignInFirst, Visit
+from gatepost.pages.visit import OF_PAGES, SignInFirst, Visit
 
 __all__ = ["HtmlRefusals", "Surfaces", "pages_surface"]
-
-_OF_PAGES = "gatepost.of_pages"
 
 
 def pages_surface(
@@ -67,7 +65,7 @@ class Surfaces:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        surface = self._pages if scope.get(_OF_PAGES) else self._api
+        surface = self._pages if OF_PAGES in scope else self._api
         await surface(scope, receive, send)
 
 
@@ -90,7 +88,7 @@ class HtmlRefusals:
         if scope["type"] != "http" or not self._is_for_a_page(scope):
             await self._app(scope, receive, send)
             return
-        scope[_OF_PAGES] = True
+        scope[OF_PAGES] = {}
         await self._app(scope, receive, _Translated(send, lambda body: self._page(scope, body)))
 
     def _is_for_a_page(self, scope: Scope) -> bool:
@@ -103,7 +101,9 @@ class HtmlRefusals:
     def _page(self, scope: Scope, problem: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
         request = Request(scope)
         chosen = request.cookies.get(self._cookies.language_name)
-        language = self._pages.language(chosen, accept=request.headers.get("accept-language"))
+        # What a visit has found out, if the request came so far: the person's own.
+        own = scope[OF_PAGES].get("language")
+        language = self._pages.language(own, chosen, accept=request.headers.get("accept-language"))
         base, path = self._pages.base(scope.get("root_path", "")), route_path(scope)
         # A path that is not ours is a stranger's word: no link is made of it.
         opens = "GET" in (self._own.methods(path) or ())

@@ -21,6 +21,7 @@ from gatepost.pages.said import Said, typed_in, what_is_wrong
 from gatepost.tokens import Authenticated, TokenInvalid
 
 __all__ = [
+    "OF_PAGES",
     "REFUSALS",
     "FormHere",
     "Member",
@@ -34,6 +35,9 @@ __all__ = [
 
 REFUSALS = (ValidationError, Invalid, Conflict)
 """What a form may be refused with, so that its page says so beside the field; all else has a page of its own."""
+
+OF_PAGES = "gatepost.of_pages"
+"""In the scope of a request for a page: what is known of it, also to those who answer when it is refused."""
 
 HOME = "/account"
 _A_YEAR = 365 * 24 * 3600
@@ -65,6 +69,7 @@ class Visit:
         self.language = self._pages.language(
             chosen, profile.locale if profile else None, accept=request.headers.get("accept-language")
         )
+        request.scope.get(OF_PAGES, {})["language"] = self.language
 
     @property
     def me_here(self) -> Principal | None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from gatepost.core.hashing import Hashing, HashingBusy
 from gatepost.core.work import Work
 from gatepost.passwords import queries
-from gatepost.passwords.events import PasswordChanged, PasswordDropped
+from gatepost.passwords.events import PasswordChanged, PasswordDropped, PasswordSetter
 from gatepost.passwords.models import Password
 from gatepost.passwords.policy import PasswordPolicy
 from gatepost.users import Standing
@@ -81,6 +81,10 @@ class Passwords:
         stored = await self._work.session.get(Password, checked.user_id)
         return stored is not None and stored.hash == checked.hash
 
+    async def is_set(self, user_id: UUID) -> bool:
+        """Tell, inside the transaction, whether a person has a password."""
+        return await self._work.session.get(Password, user_id) is not None
+
     async def renew(self, checked: CheckedPassword) -> None:
         """Replace an outdated hash by the one made of the same password."""
         if checked.renewed is None:
@@ -100,14 +104,14 @@ class Passwords:
         self._policy.check(password, email)
         return await self._hashing.hash(password, self._source)
 
-    async def put(self, user_id: UUID, hashed: str, *, first: bool = False) -> None:
-        """Store a prepared hash. The caller has locked the person's row. `first`: with a new account."""
-        password = Password(user_id=user_id, hash=hashed, changed_at=self._work.now)
-        if first:
-            self._work.session.add(password)
-            return
-        await self._work.session.merge(password)
-        self._work.events.record(PasswordChanged(subject=user_id))
+    async def put_first(self, user_id: UUID, hashed: str) -> None:
+        """Store a prepared hash with a new account."""
+        self._work.session.add(Password(user_id=user_id, hash=hashed, changed_at=self._work.now))
+
+    async def put(self, user_id: UUID, hashed: str, by: PasswordSetter) -> None:
+        """Store a prepared hash in the place of another. The caller has locked the person's row."""
+        await self._work.session.merge(Password(user_id=user_id, hash=hashed, changed_at=self._work.now))
+        self._work.events.record(PasswordChanged(subject=user_id, by=by))
 
     async def drop(self, user_id: UUID) -> None:
         """Take a person's password away, if they have one. The caller has locked the person's row."""

@@ -13,6 +13,7 @@ class Purpose(StrEnum):
     UNDO_EMAIL = "undo_email"
     KEEP_ACCOUNT = "keep_account"
     SIGN_IN_LINK = "sign_in_link"
+    KEEP_FACTORS = "keep_factors"
     RESET_PASSWORD = "reset_password"  # noqa: S105  no password
 
     @property

@@ -24,6 +24,8 @@ class EndReason(StrEnum):
     """Somebody undid a change of address from the old one."""
     ADDRESS_PROVEN = "address_proven"
     """Whoever reads the address has shown so, and this session was there before."""
+    FACTORS_CHANGED = "factors_changed"
+    """A second factor was added or removed."""
     DISABLED = "disabled"
     REUSE_DETECTED = "reuse_detected"
     RENEWED = "renewed"

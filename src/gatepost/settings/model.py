@@ -25,8 +25,10 @@ from gatepost.core.logging import LogFormat
 from gatepost.core.mail import MailOptions
 from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
+from gatepost.mfa import MfaOptions
 from gatepost.notices import BrandOptions, NoticeOptions
 from gatepost.pages import PageOptions
+from gatepost.passkeys import PasskeyOptions
 from gatepost.passwords import PasswordOptions
 from gatepost.sessions import SessionOptions
 from gatepost.settings.fields import (
@@ -196,9 +198,11 @@ class Settings(BaseSettings):
     limits: LimitOptions = Field(default_factory=LimitOptions)
     mail: MailOptions = Field(default_factory=MailOptions)
     passwords: PasswordOptions = Field(default_factory=PasswordOptions)
+    passkeys: PasskeyOptions = Field(default_factory=PasskeyOptions)
     sessions: SessionOptions = Field(default_factory=SessionOptions)
     tokens: TokenOptions = Field(default_factory=TokenOptions)
     login: LoginOptions = Field(default_factory=LoginOptions)
+    mfa: MfaOptions = Field(default_factory=MfaOptions)
     accounts: AccountOptions = Field(default_factory=AccountOptions)
     brand: BrandOptions = Field(default_factory=BrandOptions)
     notices: NoticeOptions = Field(default_factory=NoticeOptions)

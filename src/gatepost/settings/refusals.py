@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from gatepost.core.errors import Stopped
 from gatepost.core.proxies import hops_or_networks
 from gatepost.core.secrets import weakness
+from gatepost.passkeys import trouble
 from gatepost.settings.model import MAKE_KEY, Settings
 
 __all__ = ["Refusal", "must_run", "refusals", "require_extras"]
@@ -41,6 +42,7 @@ def refusals(settings: Settings) -> list[Refusal]:
         reason = f"GATEPOST_TEST_API is on in {settings.environment}: anybody could move the clock and read the mail."
         found.append(Refusal(reason, "export GATEPOST_TEST_API=false"))
     found += _hidden_for_nothing(settings)
+    found += _unusable_passkeys(settings)
     if settings.environment != "production":
         return found
     if settings.secret_key is None:
@@ -67,6 +69,12 @@ def _hidden_for_nothing(settings: Settings) -> list[Refusal]:
     # Whoever signs up and can sign in at once has been told.
     reason = "GATEPOST_ACCOUNTS__SIGN_UP_HIDES_ACCOUNTS hides nothing where people sign in unverified."
     return [Refusal(reason, "export GATEPOST_ACCOUNTS__EMAIL_VERIFICATION=required")]
+
+
+def _unusable_passkeys(settings: Settings) -> list[Refusal]:
+    wrong = trouble(settings.passkeys, settings.issuer)
+    command = "export GATEPOST_PASSKEYS__RP_ID=example.com (the domain of your pages)"
+    return [Refusal(wrong, command)] if wrong else []
 
 
 def _everybodys_proxies(settings: Settings) -> list[Refusal]:

@@ -21,6 +21,9 @@ UsersHere = Annotated[Users, room(Users, read_only=True)]
 
 
 @api.get(
+    "/users", include_in_schema=False, response_model=Page[UserOut], dependencies=[require("users:read")]
+)
+@api.get(
     "/users/",
     response_model=Page[UserOut],
     dependencies=[require("users:read")],

@@ -72,6 +72,11 @@ class Addresses:
         known = self._look_up(address)
         return known.alone.network if known else None
 
+    def one_client(self, address: str) -> str | None:
+        """Return the network of an address on the Internet that is no proxy's; None for all others may hide many."""
+        known = self._look_up(address)
+        return None if known is None or known.trusted or known.private else known.alone.network
+
     def origin(self, scope: Scope) -> Origin:
         """Return where a request came from."""
         client = scope.get("client")

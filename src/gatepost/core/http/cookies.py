@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from gatepost.core.errors import Forbidden
 
-__all__ = ["CSRF_HEADER", "Cookies", "CsrfRefused", "SameSite"]
+__all__ = ["CSRF_HEADER", "SAFE_METHODS", "Cookies", "CsrfRefused", "SameSite"]
 
 SameSite = Literal["lax", "strict", "none"]
 
 CSRF_HEADER = "X-CSRF-Token"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAFE_SITES = frozenset({"same-origin", "none"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -93,7 +93,7 @@ class Cookies:
 
     def need_consent(self, request: Request, cookie: str) -> None:
         """Raise CsrfRefused unless a request that changes something comes from such a page and with its token."""
-        if request.method in _SAFE_METHODS:
+        if request.method in SAFE_METHODS:
             return
         self.need_page(request)
         if not self.is_csrf_token(request.headers.get(CSRF_HEADER, ""), cookie):

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatepost.core.http.problems import Problem
+from gatepost.core.http.cookies import CSRF_HEADER, SAFE_METHODS
+from gatepost.core.http.problems import Problem, responses
 
 __all__ = ["add_docs", "complete_openapi"]
 
@@ -80,8 +81,12 @@ def _content(name: str) -> bytes:
     return resources.files("fastapi_swagger").joinpath("resources", name).read_bytes()
 
 
-def complete_openapi(app: FastAPI) -> None:
-    """Add to the OpenAPI document the problem schema that responses refer to, and a summary of each operation."""
+def complete_openapi(app: FastAPI, cookie: str) -> None:
+    """Add to the OpenAPI document what the framework cannot know.
+
+    The problem schema that responses refer to, a summary of each operation, and the session's cookie with its CSRF
+    token, which open whatever a bearer token opens.
+    """
     generate = app.openapi
 
     def complete() -> dict[str, Any]:
@@ -90,13 +95,48 @@ def complete_openapi(app: FastAPI) -> None:
             template = "#/components/schemas/{model}"
             _, found = models_json_schema([(Problem, "serialization")], ref_template=template)
             document.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
-            for path in document["paths"].values():
-                for operation in path.values():
+            document["components"].setdefault("securitySchemes", {}).update(_of_browsers(cookie))
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
                     _summarise(operation)
+                    _open_to_browsers(path, method, operation)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = complete
+
+
+def _of_browsers(cookie: str) -> dict[str, Any]:
+    return {
+        "SessionCookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie,
+            "description": "The session of a browser, from `POST /session`. No script can read it.",
+        },
+        "CsrfToken": {
+            "type": "apiKey",
+            "in": "header",
+            "name": CSRF_HEADER,
+            "description": "Goes with the cookie in everything that changes something: from the body of "
+            "`POST /session`, or the header of the same name of `GET /session`.",
+        },
+    }
+
+
+def _open_to_browsers(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Say of what needs a session that the cookie will do, with the token where something changes."""
+    changes = method.upper() not in SAFE_METHODS
+    by_cookie: dict[str, list[str]] = {"SessionCookie": [], **({"CsrfToken": []} if changes else {})}
+    if "security" in operation:
+        operation["security"].append(by_cookie)
+    elif path == "/session" and method in {"get", "delete"}:
+        # Asked by whoever has no session, too.
+        operation["security"] = [by_cookie, {}]
+    else:
+        return
+    if changes:
+        operation["responses"].setdefault("403", responses(403)[403])
 
 
 def _summarise(operation: dict[str, Any]) -> None:

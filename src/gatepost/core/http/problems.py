@@ -78,7 +78,9 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     error: str | None = Field(None, description="The OAuth 2.0 error code, where the endpoint speaks OAuth.")
     retry_after: int | None = Field(None, description="Seconds to wait before another try.")
-    reason: str | None = Field(None, description="Why the session behind a token is over; stable.")
+    reason: str | None = Field(
+        None, description="Why the session behind a token is over, or what was wrong with a passkey; stable."
+    )
     event: str | None = Field(None, description="The event that ended it, to be looked up in the events.")
     max_age: int | None = Field(
         None, description="How long ago the sign-in may be for this, in seconds (RFC 9470)."

@@ -13,7 +13,10 @@
 | `delay`       | the same                                       | account, failures in a row     |
 | `sign_up`     | sign-up                                        | address                        |
 | `recipient`   | sign-up, asking for a mail                     | e-mail address                 |
+| `mail_origin` | asking for a mail, a sign-up that sends one    | address                        |
 | `mail`        | the worker, before it sends one                | recipient and kind             |
+| `mails_from`  | the same, for what anybody can have sent to    | address that it was asked from |
+|               | anybody                                        |                                |
 | `mails`       | the same                                       | nothing: all go through it     |
 
 No key holds a path: routes charge a class, so that no spelling of a path is a key of its own.
@@ -34,6 +37,7 @@ __all__ = ["Attempt", "LimitExceeded", "Limits"]
 
 MINUTE = 60.0
 HOUR = 3600.0
+HOURS_OF_A_DAY = 24
 # How many clients are taken to stand behind a proxy that no setting names: they share one bucket.
 CLIENTS_OF_A_PROXY = 20
 
@@ -90,6 +94,11 @@ class Limits:
         self._sign_up = _of_addresses("sign_up", options.sign_up)
         self._account = Limit("account", options.account, MINUTE)
         self._mail = Limit("mail", options.mail, HOUR)
+        self._mail_origin = _of_addresses("mail_origin", options.mail_origin, HOUR)
+        # What was let through in a day may all go out at once, when the worker had been away. More comes about only
+        # where several processes count each for itself.
+        a_day = options.mail_origin * HOURS_OF_A_DAY
+        self._mails_from = Limit("mails_from", a_day, HOURS_OF_A_DAY * HOUR)
         self._mails = Limit("mails", mails_per_second, 1.0)
         longest = options.longest_delay.total_seconds()
         self._delay = Backoff("delay", self._account, options.free_failures, longest)
@@ -103,20 +112,18 @@ class Limits:
             self._count(verdict)
         return verdict
 
-    async def sign_up(self, client: ClientInfo, email: str) -> None:
-        """Charge a sign-up for a canonical e-mail address. Raises LimitExceeded."""
-        await self._need(
-            [*self._by_address(self._sign_up, client), Demand(self._recipient, self._digest(email))]
-        )
+    async def sign_up(self, client: ClientInfo, email: str, *, mails: bool = False) -> None:
+        """Charge a sign-up for a canonical e-mail address; `mails`: it sends one there. Raises LimitExceeded."""
+        asked = self._by_address(self._mail_origin, client) if mails else []
+        await self._need([*self._by_address(self._sign_up, client), *asked, self._to(email)])
 
     async def mail_asked(self, client: ClientInfo, email: str) -> None:
         """Charge a request for a mail to a canonical e-mail address, whether it has an account or not.
 
         Raises LimitExceeded.
         """
-        await self._need(
-            [*self._by_address(self._credentials, client), Demand(self._recipient, self._digest(email))]
-        )
+        by_address = [self._by_address(each, client) for each in (self._credentials, self._mail_origin)]
+        await self._need([*by_address[0], *by_address[1], self._to(email)])
 
     async def guess(self, client: ClientInfo) -> None:
         """Charge a try at a secret that belongs to no account. Raises LimitExceeded."""
@@ -142,9 +149,13 @@ class Limits:
                 return self._attempt(key)
         raise self._refusal(refusal)
 
-    async def mail(self, recipient_and_kind: str) -> bool:
-        """Charge a mail; tell whether it may be sent. Nobody waits for it, so nobody is told otherwise."""
-        refusal = await self._first_refusal([Demand(self._mail, self._digest(recipient_and_kind))])
+    async def mail(self, recipient_and_kind: str, origin: str | None = None) -> bool:
+        """Charge a mail; tell whether it may be sent. Nobody waits for it, so nobody is told otherwise.
+
+        `origin` is the network that it was asked from, where that counts.
+        """
+        demands = [Demand(self._mails_from, origin)] if origin else []
+        refusal = await self._first_refusal([Demand(self._mail, self._digest(recipient_and_kind)), *demands])
         if refusal is not None:
             self._count(refusal)
         return refusal is None
@@ -195,6 +206,9 @@ class Limits:
         rules: tuple[Rule, ...] = (self._account, self._delay)
         return [Demand(rule, key) for rule in rules]
 
+    def _to(self, email: str) -> Demand:
+        return Demand(self._recipient, self._digest(email))
+
     def _digest(self, name: str) -> str:
         digest = hashlib.blake2b(name.encode(errors="surrogatepass"), key=self._secret, digest_size=16)
         return digest.hexdigest()
@@ -205,6 +219,6 @@ def _demand(limits: tuple[Limit, Limit], network: str | None, *, shared: bool) -
     return Demand(limits[True], f"proxy {network}") if shared else Demand(limits[False], network or "")
 
 
-def _of_addresses(name: str, count: int) -> tuple[Limit, Limit]:
+def _of_addresses(name: str, count: int, seconds: float = MINUTE) -> tuple[Limit, Limit]:
     """Return the limit of one client, and that of all who stand behind a proxy that no setting names."""
-    return Limit(name, count, MINUTE), Limit(name, count * CLIENTS_OF_A_PROXY, MINUTE)
+    return Limit(name, count, seconds), Limit(name, count * CLIENTS_OF_A_PROXY, seconds)

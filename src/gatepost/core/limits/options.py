@@ -45,6 +45,13 @@ class LimitOptions(BaseModel):
         le=1_000_000,
         description="Mails of one kind an hour to one address; what exceeds is not sent, and nobody is told.",
     )
+    mail_origin: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="Mails asked for an hour from one address, to whomever: links, codes, and sign-ups that send one. "
+        "The worker sends at most a day's worth of them a day, and drops the rest.",
+    )
     free_failures: int = Field(
         10,
         ge=1,

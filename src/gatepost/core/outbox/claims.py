@@ -29,7 +29,7 @@ class Claim:
     """One delivery that this worker holds until its lease ends. `attempts` counts this one.
 
     It is not to be begun after `begin_by`: it could outlast the lease. `event` is None if no key opens what is sealed
-    in it.
+    in it. `asked_from` is the address of the client whose request it comes from, if there was one.
     """
 
     id: UUID
@@ -40,6 +40,7 @@ class Claim:
     begin_by: datetime
     expires_at: datetime | None
     event: RecordedEvent | None
+    asked_from: str | None = None
 
 
 class Claims:
@@ -109,6 +110,7 @@ class Claims:
             begin_by,
             row.expires_at,
             self._recorded(row, event),
+            event.address,
         )
 
     def _recorded(self, row: Row[Any], event: EventRow) -> RecordedEvent | None:

@@ -31,9 +31,13 @@ async def end(visit: MemberHere, form: OwnFormHere) -> Response:
         return visit.go(visit.here, "others-ended")
     chosen = _session(form.get("session", ""))
     own = chosen == visit.me.session_id
-    async with visit.work() as work:
-        reason = EndReason.SIGNED_OUT if own else EndReason.REVOKED
-        await visit.home.build(Sessions, work).revoke(visit.me.subject, chosen, reason)
+    try:
+        async with visit.work() as work:
+            reason = EndReason.SIGNED_OUT if own else EndReason.REVOKED
+            await visit.home.build(Sessions, work).revoke(visit.me.subject, chosen, reason)
+    except SessionNotFound:
+        # It ended by itself, or by a second press: the list says so.
+        return visit.go(visit.here)
     if not own:
         return visit.go(visit.here, "session-ended")
     cookies: Cookies = visit.home.cookies

@@ -23,6 +23,7 @@ from gatepost.core.http.cookies import CsrfRefused
 from gatepost.core.http.forms import read_form
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
+from gatepost.mfa import FactorResets
 from gatepost.pages.routes.journey import journey
 from gatepost.pages.said import Said, what_is_wrong
 from gatepost.pages.visit import Visit, VisitHere
@@ -118,6 +119,10 @@ async def _keep(home: Any, work: Work, token: str, _form: Form, _here: Principal
     await home.build(Deletion, work).cancel(ShownProof(token=token))
 
 
+async def _keep_factors(home: Any, work: Work, token: str, _form: Form, _here: Principal | None) -> None:
+    await home.build(FactorResets, work).cancel(ShownProof(token=token))
+
+
 async def _reset(home: Any, work: Work, token: str, form: Form, _here: Principal | None) -> None:
     given = PasswordReset(token=token, password=form.get("password", ""))
     await home.build(Recovery, work).reset(given, given.password)
@@ -127,4 +132,5 @@ LinkPage(Purpose.VERIFY_EMAIL, _verify)
 LinkPage(Purpose.CONFIRM_EMAIL, _verify)
 LinkPage(Purpose.UNDO_EMAIL, _undo)
 LinkPage(Purpose.KEEP_ACCOUNT, _keep)
+LinkPage(Purpose.KEEP_FACTORS, _keep_factors)
 LinkPage(Purpose.RESET_PASSWORD, _reset)

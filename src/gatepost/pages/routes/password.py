@@ -4,11 +4,17 @@ from fastapi import Response
 
 from gatepost.accounts import Accounts, ChangeAccount
 from gatepost.pages.routes.journey import journey
-from gatepost.pages.visit import REFUSALS, MemberHere, OwnFormHere
+from gatepost.pages.visit import REFUSALS, MemberHere, OwnFormHere, VisitHere
 
 __all__ = ["pages"]
 
 pages = journey()
+
+
+@pages.get("/.well-known/change-password")
+async def lead_there(visit: VisitHere) -> Response:
+    """Lead password managers to the page (W3C, A Well-Known URL for Changing Passwords)."""
+    return visit.go(visit.place("/account/password"))
 
 
 @pages.get("/account/password")
