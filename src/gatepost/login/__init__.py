@@ -5,6 +5,7 @@ unknown account, a wrong password, a disabled and a locked account are answered 
 number, and that every failure leaves its trace.
 """
 
+from gatepost.login.browser import keep_session, signed_in_here
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.clean_up import past_flows
 from gatepost.login.enrolled import Enrolled
@@ -21,20 +22,22 @@ from gatepost.login.flows import Flows, binding_digest, flow_handles
 from gatepost.login.known import KnownNetworks
 from gatepost.login.methods import MAIL, PASSWORD
 from gatepost.login.models import LoginFlow
-from gatepost.login.policy import Conditions
+from gatepost.login.policy import Conditions, StepNeeded
 from gatepost.login.proven import ProvenAddress
 from gatepost.login.provers import MailProver, PasswordProver
-from gatepost.login.schemas import Credentials
+from gatepost.login.schemas import BrowserLogin, Credentials, MailStep, PasswordAgain, SignInMail
 from gatepost.login.service import Admission, Login
 from gatepost.login.settings import LoginOptions
-from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
+from gatepost.login.ways import SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
     "MAIL",
     "PASSWORD",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Admission",
+    "BrowserLogin",
     "Conditions",
     "Credentials",
     "EmailUnverified",
@@ -48,15 +51,21 @@ __all__ = [
     "LoginFlow",
     "LoginOptions",
     "MailProver",
+    "MailStep",
     "MethodOff",
     "ParameterMissing",
+    "PasswordAgain",
     "PasswordProver",
     "ProvenAddress",
+    "SignInMail",
     "SignInMailAsked",
     "SignInMails",
+    "StepNeeded",
     "UnsupportedGrantType",
     "Way",
     "binding_digest",
     "flow_handles",
+    "keep_session",
     "past_flows",
+    "signed_in_here",
 ]

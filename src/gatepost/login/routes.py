@@ -14,7 +14,7 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
-from gatepost.core.principal import Principal
+from gatepost.login.browser import keep_session, signed_in_here
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
@@ -154,7 +154,7 @@ async def sign_in_browser(
 ) -> SignedIn:
     """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
     _cookies(request).need_page(request)
-    here = await _signed_in_here(request)
+    here = await signed_in_here(house(request), request)
     admitted = await login.with_password(BROWSER, given, here=here, remember=given.remember)
     return _signed_in(request, response, admitted)
 
@@ -243,7 +243,7 @@ async def prove(
     cookies.need_page(request)
     binding = given.binding or request.cookies.get(cookies.flow_name)
     key = await house(request).credentials.sender_key(request)
-    here = await _signed_in_here(request)
+    here = await signed_in_here(house(request), request)
     outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)
     if isinstance(outcome, StepNeeded):
         return FlowStep(complete=False, next=[*outcome.methods])
@@ -270,20 +270,7 @@ def _cookies(request: Request) -> Cookies:
     return house(request).cookies
 
 
-async def _signed_in_here(request: Request) -> Principal | None:
-    """Return whose live session this browser has, if any; one that is over is no reason to refuse a new one."""
-    try:
-        found = await house(request).browser_session(request)
-    except TokenInvalid:
-        return None
-    return found.principal if found else None
-
-
 def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:
-    home, cookie = house(request), admitted.session.cookie
-    if cookie is None:
-        raise RuntimeError("this way in ends with a cookie")
-    seconds = int(home.settings.sessions.lifetime.total_seconds()) if admitted.session.remember else None
-    home.cookies.set(response, home.cookies.session_name, cookie, seconds)
+    cookie = keep_session(house(request), response, admitted.session)
     user = UserOut.model_validate(admitted.profile)
-    return SignedIn(user=user, csrf_token=home.cookies.csrf_token(cookie))
+    return SignedIn(user=user, csrf_token=_cookies(request).csrf_token(cookie))

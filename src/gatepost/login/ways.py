@@ -7,13 +7,16 @@ from gatepost.login.methods import MAIL, PASSWORD, Method
 
 __all__ = [
     "BROWSER",
+    "CONFIRMATION_PAGE",
     "FLOW_BROWSER",
     "FLOW_TOKENS",
     "MAIL_CODE",
+    "MAIL_CODE_PAGE",
     "MAIL_LINK",
     "MAIL_PAGE",
     "REAUTHENTICATE_BROWSER",
     "REAUTHENTICATE_TOKENS",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Way",
@@ -50,6 +53,13 @@ REAUTHENTICATE_BROWSER = Way(
 MAIL_CODE = Way("code by mail for tokens", "POST", "/login/proof", "bearer", (MAIL,), flow=True)
 MAIL_LINK = Way("link by mail for a browser", "POST", "/login/proof", "cookie", (MAIL,), flow=True)
 MAIL_PAGE = Way("page of a link by mail", "POST", "/sign-in-link", "cookie", (MAIL,), flow=True, page=True)
+SIGN_IN_PAGE = Way("sign-in page", "POST", "/sign-in", "cookie", (PASSWORD,), page=True)
+CONFIRMATION_PAGE = Way(
+    "confirmation page", "POST", "/account/confirm", "cookie", (PASSWORD,), renews=True, page=True
+)
+MAIL_CODE_PAGE = Way(
+    "page of a code by mail", "POST", "/sign-in/code", "cookie", (MAIL,), flow=True, page=True
+)
 
 WAYS = (
     TOKEN_ENDPOINT,
@@ -61,4 +71,7 @@ WAYS = (
     MAIL_CODE,
     MAIL_LINK,
     MAIL_PAGE,
+    SIGN_IN_PAGE,
+    CONFIRMATION_PAGE,
+    MAIL_CODE_PAGE,
 )

@@ -149,9 +149,13 @@ class Problems:
             self._log.warning("request.unavailable", problem=error.code, exc_info=error.__cause__)
         return self.of(error, request_id(request))
 
+    def status(self, error: DomainError) -> int:
+        """Return the status with which this surface answers an error."""
+        return next(filter(None, map(self._statuses.get, type(error).__mro__)))
+
     def of(self, error: DomainError, instance: str | None) -> Response:
         """Return the document for one of our own refusals."""
-        status = next(filter(None, map(self._statuses.get, type(error).__mro__)))
+        status = self.status(error)
         body: dict[str, Any] = dict(error.extensions)
         headers: dict[str, str] = {}
         if error.field:
