@@ -18,7 +18,7 @@ from tests import databases, door
 from tests.make import Make
 from tests.services import missing_reason
 
-pytest_plugins = ["tests.services", "tests.door", "tests.measured"]
+pytest_plugins = ["tests.services", "tests.door", "tests.measured", "tests.routes_once"]
 
 SECRET = "Zk3vTq9wLr7yXb2nHc5mJd8gPf4sAe6u"
 
@@ -76,6 +76,8 @@ def make_settings(database_url: str, data_dir: Path, **changed: Any) -> Settings
         "database_url": database_url,
         "data_dir": data_dir,
         "log_level": "warning",
+        # It looks for work all the time; for tests of what it does alone.
+        "run_worker": False,
         # For tests of it alone: the others see what production serves.
         "test_api": False,
         "hashing": {"memory_kib": 64, "iterations": 1},
@@ -116,6 +118,6 @@ def open_client(gatepost: Gatepost, **options: Any) -> AsyncClient:
 
 
 @pytest.fixture
-def make(gatepost: Gatepost, client: AsyncClient) -> Make:
+def make(request: pytest.FixtureRequest, gatepost: Gatepost, client: AsyncClient) -> Make:
     """Makes people and sessions, through the services and the public door."""
-    return Make(gatepost, client)
+    return Make(gatepost, client, behind_a_door=door.address_of(request.config) is not None)

@@ -1,5 +1,6 @@
 """Makes people and sessions for tests: real rows by real services, sign-in by the front door."""
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from gatepost import Gatepost
 from gatepost.accounts import Accounts, NewAccount, Setup
 from gatepost.core.clock import MovableClock
 from gatepost.users import Users
+from tests.door import GRACE
 
 PASSWORD = "tangerine-lighthouse-42"
 
@@ -43,9 +45,10 @@ class SignedIn:
 class Make:
     """Makes what a test begins with."""
 
-    def __init__(self, gatepost: Gatepost, client: AsyncClient) -> None:
+    def __init__(self, gatepost: Gatepost, client: AsyncClient, *, behind_a_door: bool = False) -> None:
         self._gatepost = gatepost
         self._client = client
+        self._behind_a_door = behind_a_door
 
     async def user(self, email: str | None = None, password: str = PASSWORD) -> Person:
         """Make a person."""
@@ -83,5 +86,8 @@ class Make:
         """Show a refresh token that was used before, later than any client would repeat itself."""
         clock = self._gatepost.clock
         assert isinstance(clock, MovableClock)
-        clock.move(self._gatepost.settings.tokens.refresh_grace)
+        if self._behind_a_door:
+            await asyncio.sleep(GRACE)
+        else:
+            clock.move(self._gatepost.settings.tokens.refresh_grace)
         return await self.refresh(refresh_token)

@@ -26,7 +26,7 @@ from gatepost.core.http.problems import Problems
 from gatepost.core.idempotency import Idempotency
 from gatepost.core.limits import Limiter
 from gatepost.core.logging import Logger, make_logger
-from gatepost.core.mail import Transport
+from gatepost.core.mail import NoTransport, Transport
 from gatepost.core.metrics import Metrics
 from gatepost.core.outbox import Outbox
 from gatepost.core.paging import Cursors
@@ -180,6 +180,8 @@ class Gatepost:
                 session_cookies=cookies,
                 flow_handles=flow_handles(ring),
                 mail_code_keys=ring.derive_all("codes by mail"),
+                run=self.run,
+                carries_mail=not isinstance(self.mail, NoTransport),
             )
         )
         self._app: ASGIApp | None = None

@@ -9,6 +9,7 @@ from gatepost.accounts import (
     Accounts,
     Deletion,
     EmailChange,
+    HiddenSignUp,
     Recovery,
     Setup,
     Verification,
@@ -32,10 +33,23 @@ from gatepost.core.sealed import SealedColumn
 from gatepost.core.secrets import BoundTokens, KeyRing
 from gatepost.core.work import Run, Work
 from gatepost.exports import Exports
-from gatepost.login import Conditions, Flows, KnownNetworks, Login, past_flows
+from gatepost.login import (
+    MAIL,
+    PASSWORD,
+    Conditions,
+    Enrolled,
+    Flows,
+    KnownNetworks,
+    Login,
+    MailProver,
+    PasswordProver,
+    ProvenAddress,
+    SignInMails,
+    past_flows,
+)
 from gatepost.notices import BY_ANYBODY, Correspondent, Notices, Renderer, must_render
 from gatepost.passwords import PasswordPolicy, Passwords
-from gatepost.proofs import MailProofs, past_mail_proofs
+from gatepost.proofs import MailProofs, Purpose, past_mail_proofs
 from gatepost.sessions import Sessions, past_sessions
 from gatepost.settings import Settings
 from gatepost.testing import Testing
@@ -99,6 +113,8 @@ class Parts:
     session_cookies: BoundTokens
     flow_handles: BoundTokens
     mail_code_keys: list[bytes]
+    run: Run
+    carries_mail: bool
 
 
 def jobs(settings: Settings, ring: KeyRing, run: Run, build: Build) -> list[Job]:
@@ -175,7 +191,7 @@ def correspondence(
     if settings.notices.is_changed:
         must_render(renderer)
     writer = Correspondent(database.reads, renderer, transport.send, clock, settings.notices)
-    return [Consumer("notices", writer.events, writer.run, lane="mail")]
+    return [Consumer("notices", writer.events, writer.run, "mail", writer.wants)]
 
 
 def lanes_of(settings: Settings, limits: Limits, addresses: Addresses) -> list[LanePolicy]:
@@ -207,6 +223,7 @@ class Wiring:
             SigningKeys: self.signing_keys,
             Passwords: self.passwords,
             Login: self.login,
+            SignInMails: self.sign_in_mails,
             Accounts: self.accounts,
             Setup: self.setup,
             MailProofs: self.mail_proofs,
@@ -250,30 +267,57 @@ class Wiring:
     def login(self, work: Work) -> Login:
         parts = self._parts
         options = parts.settings
+        known = KnownNetworks(work, parts.network, options.limits.known_for, options.sessions)
+        password = PasswordProver(work, self.users(work), self.passwords(work), parts.limits, known)
+        mail = MailProver(work, self.users(work), self.mail_proofs(work), self.proven_address(work))
         return Login(
             work,
             self.users(work),
-            self.passwords(work),
             self.sessions(work),
             self.tokens(work),
-            Flows(work, parts.flow_handles, options.login),
+            self.flows(work),
             parts.limits,
-            KnownNetworks(work, parts.network, options.limits.known_for, options.sessions),
-            Conditions(options.login.flow_lifetime, options.accounts.email_verification == "required"),
+            password,
+            {PASSWORD.name: password, **({MAIL.name: mail} if self._signs_in_by_mail else {})},
+            # A room of second steps says here which of its methods somebody has set up.
+            Enrolled(),
+            Conditions(
+                proofs_last=options.login.flow_lifetime,
+                first=(PASSWORD, MAIL) if self._signs_in_by_mail else (PASSWORD,),
+                verified_email=options.accounts.email_verification == "required",
+                tells_unverified=not options.accounts.sign_up_hides_accounts,
+            ),
         )
+
+    @property
+    def _signs_in_by_mail(self) -> bool:
+        return self._parts.settings.login.mail and self._parts.carries_mail
+
+    def flows(self, work: Work) -> Flows:
+        return Flows(work, self._parts.flow_handles, self._parts.settings.login)
+
+    def sign_in_mails(self, work: Work) -> SignInMails:
+        users, proofs, limits = self.users(work), self.mail_proofs(work), self._parts.limits
+        return SignInMails(work, users, proofs, self.flows(work), limits, on=self._signs_in_by_mail)
+
+    def proven_address(self, work: Work) -> ProvenAddress:
+        users, passwords, sessions = self.users(work), self.passwords(work), self.sessions(work)
+        return ProvenAddress(work, users, passwords, sessions, self.mail_proofs(work))
 
     def mail_proofs(self, work: Work) -> MailProofs:
         parts = self._parts
-        return MailProofs(work, parts.mail_code_keys, parts.settings.issuer, parts.limits)
+        return MailProofs(work, parts.run, parts.mail_code_keys, parts.settings.issuer, parts.limits)
 
     def verification(self, work: Work) -> Verification:
         parts = self._parts
         return Verification(
             work,
             self.users(work),
+            self.passwords(work),
             self.tokens(work),
             self.mail_proofs(work),
             self.email_change(work),
+            self.proven_address(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -283,6 +327,7 @@ class Wiring:
         return EmailChange(
             work,
             self.users(work),
+            self.passwords(work),
             self.sessions(work),
             self.tokens(work),
             self.mail_proofs(work),
@@ -302,6 +347,7 @@ class Wiring:
             self.passwords(work),
             self.sessions(work),
             self.mail_proofs(work),
+            self.proven_address(work),
             parts.settings.accounts,
             parts.limits,
         )
@@ -317,10 +363,16 @@ class Wiring:
             self.verification(work),
             self.email_change(work),
             self.deletion(work),
+            self.hidden_sign_up(work),
             self.mail_proofs(work),
             parts.settings.accounts,
             parts.limits,
         )
+
+    def hidden_sign_up(self, work: Work) -> HiddenSignUp:
+        users, verification, proofs = self.users(work), self.verification(work), self.mail_proofs(work)
+        way_in = Purpose.SIGN_IN_LINK if self._signs_in_by_mail else Purpose.RESET_PASSWORD
+        return HiddenSignUp(work, users, verification, proofs, self._parts.settings.accounts, way_in)
 
     def setup(self, work: Work) -> Setup:
         options, limits = self._parts.settings.accounts, self._parts.limits

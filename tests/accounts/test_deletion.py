@@ -116,6 +116,12 @@ async def test_who_was_shut_out_gets_back_an_account_that_the_thief_wanted_delet
 
     clock.move(GRACE)
     assert await erased(gatepost, job) == 0
+    await post.letters()
+    # The thief knew the password: it is gone, and a new one is set by mail.
+    assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 400
+    await client.post("/password/forgot", json={"email": "ada@example.com"})
+    reset = {"token": (await post.letter("reset_password")).token, "password": PASSWORD}
+    assert (await client.post("/password/reset", json=reset)).status_code == 204
     assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 200
 
 

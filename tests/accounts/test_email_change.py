@@ -37,8 +37,9 @@ async def state(client: AsyncClient, me: SignedIn) -> dict[str, Any]:
     return answer.json()
 
 
-async def verify(client: AsyncClient, **shown: str) -> int:
-    return (await client.post("/email/verify", json=shown)).status_code
+async def verify(client: AsyncClient, by: SignedIn | None = None, **shown: str) -> int:
+    headers = by.headers if by else {}
+    return (await client.post("/email/verify", json=shown, headers=headers)).status_code
 
 
 async def undo(client: AsyncClient, **shown: str) -> int:
@@ -115,7 +116,9 @@ async def test_of_all_who_want_an_address_at_once_one_gets_it(
     people = [await make.signed_in() for _ in range(2)]
     wanted = [await asked(client, post, me, "wanted@example.com") for me in people]
     # The mail of one does not take the other's chance.
-    tries = [verify(client, token=letter.token) for letter in wanted * 10]
+    tries = [
+        verify(client, me, token=letter.token) for me, letter in zip(people * 10, wanted * 10, strict=True)
+    ]
 
     statuses = Counter(await asyncio.gather(*tries))
 
@@ -129,7 +132,7 @@ async def test_of_all_who_want_an_address_at_once_one_gets_it(
     both = await asyncio.gather(ask(client, me, "p@example.com"), ask(client, me, "q@example.com"))
     assert [answer.status_code for answer in both] == [202, 202]
     sent = await post.letters()
-    assert sorted([await verify(client, token=letter.token) for letter in sent]) == [204, 400]
+    assert sorted([await verify(client, me, token=letter.token) for letter in sent]) == [204, 400]
 
 
 @pytest.mark.parametrize("by", ["change", "proof"])
@@ -144,7 +147,7 @@ async def test_who_is_shut_out_puts_the_address_back(
             assert answer.status_code == 200
         else:
             letter = await asked(client, post, thief, email)
-            assert await verify(client, token=letter.token) == 204
+            assert await verify(client, thief, token=letter.token) == 204
         told.append(await post.letter("email_changed"))
     to_ada, to_thief = told
     assert (to_ada.to, to_thief.to) == ("ada@example.com", "b@evil.example")
@@ -180,6 +183,12 @@ async def test_an_undone_change_takes_later_offers_with_it_and_ends_after_a_week
     assert await undo(client, token=told[1].token) == 400
     await post.letters()
 
+    # The password went with it: whoever had changed the address knew it.
+    assert (await make.sign_in("ada@example.com", PASSWORD)).status_code == 400
+    await client.post("/password/forgot", json={"email": "ada@example.com"})
+    reset = {"token": (await post.letter("reset_password")).token, "password": PASSWORD}
+    assert (await client.post("/password/reset", json=reset)).status_code == 204
+    await post.letters()
     me = await make.signed_in(me.person)
     await client.patch("/users/me", json={"email": "ADA@example.com"}, headers=me.headers)
     # To the mail server another spelling may be another mailbox.
@@ -212,7 +221,8 @@ async def test_where_addresses_must_be_verified_there_is_no_way_round(
         make, post = Make(strict, client), Post(strict)
         administrator = await make.administrator("root@example.com")
         await client.post("/users/", json={"email": "ada@example.com", "password": PASSWORD})
-        await verify(client, token=(await post.letter("verify_email")).token)
+        asked_of = await post.letter("verify_email")
+        assert await verify(client, token=asked_of.token, password=PASSWORD) == 204
         me = await make.signed_in(type(administrator)(administrator.id, "ada@example.com"))
         own = f"/users/{(await client.get('/users/me', headers=me.headers)).json()['id']}"
         # Another spelling may be another mailbox to the mail server.

@@ -9,7 +9,18 @@ from gatepost import Gatepost
 from tests.conftest import make_settings, open_client
 from tests.make import PASSWORD, Make
 
-OPEN = {"healthy", "live", "ready", "token", "sign_up", "set_up", "jwks", "begin_login", "prove"}
+OPEN = {
+    "healthy",
+    "live",
+    "ready",
+    "token",
+    "sign_up",
+    "set_up",
+    "jwks",
+    "begin_login",
+    "mail_login",
+    "prove",
+}
 OPEN |= {"sign_in_browser", "read_session", "sign_out_browser"}
 OPEN |= {"server_metadata", "revoked_sessions"}
 OPEN |= {"verify_email", "undo_email", "cancel_deletion", "forgot_password", "reset_password"}

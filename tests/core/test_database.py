@@ -203,7 +203,7 @@ async def test_a_write_that_is_cut_off_leaves_nothing_open_and_nothing_locked(
         finally:
             gc.enable()
         await other.close()
-    assert cut_at > 8
+    assert cut_at > 4  # BEGIN, two statements, COMMIT
     gc.collect()  # what was left open would be a warning, and warnings are errors
 
 

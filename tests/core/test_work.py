@@ -166,6 +166,19 @@ async def wrong_code(service: Gatepost, make: Make) -> bool:
     ]
 
 
+async def unconfirmed_by_the_password(service: Gatepost, make: Make) -> bool:
+    person = await make.user()
+    async with service.work() as work:
+        proofs = service.build(MailProofs, work)
+        asked = await proofs.ask(Purpose.VERIFY_EMAIL, person.email, person.id, timedelta(hours=1))
+    shown = {"token": asked.link.partition("=")[2], "password": "not this one"}
+    async with open_client(service) as client:
+        answer = await client.post("/email/verify", json=shown)
+    assert (answer.status_code, answer.json()["code"]) == (403, "password-needed")
+    (trace,) = await traces(service, "login.failed")
+    return trace["subject"] == person.id and trace["method"] == "current_password"
+
+
 KEEPING = {
     "EmailUnverified": unverified_address,
     "FlowInvalid": one_wrong_proof_too_many,
@@ -173,6 +186,7 @@ KEEPING = {
     "RefreshRefused": reused_refresh_token,
     "CurrentPasswordWrong": wrong_current_password,
     "MailProofInvalid": wrong_code,
+    "PasswordNeeded": unconfirmed_by_the_password,
 }
 
 

@@ -84,6 +84,7 @@ async def test_a_fault_is_logged_and_the_worker_goes_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "_PAUSE_AFTER_FAULT", 0.01)
+    settings = settings.model_copy(update={"run_worker": True})
     said, told = Said("worker.failed"), asyncio.Event()
 
     async def tell(_event: RecordedEvent) -> None:
@@ -117,8 +118,7 @@ async def test_the_worker_alone_ends_on_a_signal_before_the_database_closes(sett
             await gatepost.database.ping()
             ended.append("in order")
 
-    quiet = settings.model_copy(update={"run_worker": False})
-    gatepost = Gatepost(quiet, consumers=[Consumer("crm", {UserRegistered}, stuck)])
+    gatepost = Gatepost(settings, consumers=[Consumer("crm", {UserRegistered}, stuck)])
     await sign_up(gatepost)
 
     async with asyncio.timeout(TIMEOUT):
@@ -134,8 +134,7 @@ async def test_the_worker_alone_ends_with_what_it_died_of(settings: Settings) ->
     async def crash(_event: RecordedEvent) -> None:
         raise Crash
 
-    quiet = settings.model_copy(update={"run_worker": False})
-    gatepost = Gatepost(quiet, consumers=[Consumer("crm", {UserRegistered}, crash)])
+    gatepost = Gatepost(settings, consumers=[Consumer("crm", {UserRegistered}, crash)])
     await sign_up(gatepost)
 
     with pytest.raises(Crash):
@@ -147,7 +146,7 @@ async def test_jobs_run_though_nobody_listens_to_events(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule_module, "FIRST_LOOK", timedelta(0))
-    gatepost = Gatepost(settings)
+    gatepost = Gatepost(settings.model_copy(update={"run_worker": True}))
     await past_key(gatepost)
 
     async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
@@ -171,7 +170,8 @@ async def test_jobs_go_on_when_the_database_is_there_again(
     monkeypatch.setattr(schedule_module, "FIRST_LOOK", timedelta(0))
     monkeypatch.setattr(worker_module, "_PAUSE_AFTER_FAULT", 0.01)
     said = Said("worker.")
-    gatepost = Gatepost(settings, log=make_logger("json", "info", said))
+    working = settings.model_copy(update={"run_worker": True})
+    gatepost = Gatepost(working, log=make_logger("json", "info", said))
     await past_key(gatepost)
     await rename(gatepost, "schedules", "elsewhere")
 
@@ -206,8 +206,7 @@ async def test_f35_what_a_worker_held_when_it_was_killed_another_delivers(
         got.append(event)
 
     clock = MovableClock()
-    quiet = settings.model_copy(update={"run_worker": False})
-    gatepost = Gatepost(quiet, clock=clock, consumers=[Consumer("crm", {UserRegistered}, take)])
+    gatepost = Gatepost(settings, clock=clock, consumers=[Consumer("crm", {UserRegistered}, take)])
     await sign_up(gatepost)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", DIES),

@@ -12,7 +12,7 @@ from gatepost import Consumer, Gatepost, RecordedEvent, Settings, UserRegistered
 from gatepost import worker as worker_module
 from gatepost.accounts import Accounts, NewAccount
 from gatepost.core.wake import Wake
-from gatepost.login import TOKEN_ENDPOINT, InvalidCredentials, Login
+from gatepost.login import TOKEN_ENDPOINT, Credentials, InvalidCredentials, Login
 from gatepost.users import EmailTaken
 from tests.make import PASSWORD, Make
 
@@ -116,7 +116,7 @@ async def test_keeping_the_trace_of_a_refusal_is_the_hosts_duty(
         with pytest.raises(InvalidCredentials) as refused:
             async with gatepost.work(session) as work:
                 await gatepost.build(Login, work).with_password(
-                    TOKEN_ENDPOINT, person.email, "wrong-lighthouse-1"
+                    TOKEN_ENDPOINT, Credentials(username=person.email, password="wrong-lighthouse-1")
                 )
         assert refused.value.keep_changes
         await (session.commit() if commits else session.rollback())
@@ -224,7 +224,8 @@ async def test_sqlite_without_foreign_keys_is_refused_before_anything_is_left_be
 async def test_the_hosts_commit_wakes_the_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "LONGEST_SLEEP", 3600.0)
     told = asyncio.Event()
-    gatepost = Gatepost(settings, consumers=[Consumer("crm", {UserRegistered}, _setting(told))])
+    working = settings.model_copy(update={"run_worker": True})
+    gatepost = Gatepost(working, consumers=[Consumer("crm", {UserRegistered}, _setting(told))])
 
     async with gatepost.lifespan():
         sessions = async_sessionmaker(gatepost.database.engine)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from gatepost import Gatepost
 from gatepost.core.work import Work
-from gatepost.login import TOKEN_ENDPOINT, InvalidCredentials, Login
+from gatepost.login import TOKEN_ENDPOINT, Credentials, InvalidCredentials, Login
 from gatepost.passwords import CheckedPassword, PasswordOptions, PasswordPolicy, Passwords
 from gatepost.sessions import Session
 from tests.make import PASSWORD, Make, Person, SignedIn
@@ -32,8 +32,10 @@ class Interrupted(Passwords):
 async def sign_in(gatepost: Gatepost, person: Person, meanwhile: Act) -> str:
     async with gatepost.work() as work:
         login = gatepost.build(Login, work)
-        login._passwords = Interrupted(work, gatepost, meanwhile)
-        admitted = await login.with_password(TOKEN_ENDPOINT, person.email, PASSWORD)
+        login._password._passwords = Interrupted(work, gatepost, meanwhile)
+        admitted = await login.with_password(
+            TOKEN_ENDPOINT, Credentials(username=person.email, password=PASSWORD)
+        )
         assert admitted.tokens is not None
         return admitted.tokens.access_token
 

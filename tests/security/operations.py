@@ -23,6 +23,7 @@ PUBLIC = {
     ("post", "/users/"),
     ("post", "/users/token"),
     ("post", "/login"),
+    ("post", "/login/mail"),
     ("post", "/login/proof"),
     ("get", "/session"),
     ("post", "/session"),
@@ -131,6 +132,8 @@ def _read(document: Mapping[str, Any]) -> Iterator[Operation]:
 
 
 def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Of a body that is one of several kinds, the first.
+    schema = schema.get("oneOf", [schema])[0]
     return schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 

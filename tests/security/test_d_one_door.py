@@ -10,7 +10,7 @@ from sqlalchemy import event, select, text, update
 
 from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
-from gatepost.login import WAYS
+from gatepost.login import MAIL, WAYS
 from gatepost.tokens import RefreshFamily
 from tests.conftest import open_client
 from tests.login.ways import ENTRANCES, attempt_of, entrance_of
@@ -126,6 +126,8 @@ async def test_d14_two_hundred_sign_ins_at_once_each_get_their_own_identity(
     gatepost: Gatepost, make: Make
 ) -> None:
     people = [await make.user() for _ in range(20)]
+    # Of mails to one person only the newest works.
+    ways = [way for way in WAYS if MAIL not in way.proofs]
     # More than that are refused, not mixed up: the queues for hashing and for connections have an end.
     places = asyncio.Semaphore(16)
 
@@ -135,7 +137,7 @@ async def test_d14_two_hundred_sign_ins_at_once_each_get_their_own_identity(
 
     async def come_in_now(number: int) -> None:
         person = people[number % len(people)]
-        way = WAYS[number % len(WAYS)]
+        way = ways[number % len(ways)]
         attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
         await entrance.begin(attempt)
         answer = await entrance.finish(attempt)

@@ -71,6 +71,20 @@ async def test_k14_a_refusal_does_not_ask_the_database(
     assert_problem(answer, 503)
 
 
+class TestWithLimits:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"rate_limits": "on"})
+
+    async def test_k14_a_refusal_costs_no_tries(
+        self, client: AsyncClient, flooded: dict[str, str], settings: Settings
+    ) -> None:
+        """Else a flood would use up the tries of those who then come in peace."""
+        form = {"username": "ada@example.com", "password": PASSWORD}
+        tries = settings.limits.credentials + 5
+        assert {(await client.post("/users/token", data=form)).status_code for _ in range(tries)} == {503}
+
+
 async def test_k14_what_needs_no_hash_goes_on(client: AsyncClient, flooded: dict[str, str]) -> None:
     own = {"Authorization": flooded["Authorization"]}
     assert (await client.get("/users/me", headers=own)).status_code == 200

@@ -12,6 +12,7 @@ from gatepost.accounts.errors import (
     CurrentPasswordWrong,
     EmailAlreadyVerified,
     EmailNeedsProof,
+    PasswordNeeded,
     SetupRefused,
     SignUpClosed,
 )
@@ -22,10 +23,12 @@ from gatepost.accounts.events import (
     EmailVerificationAsked,
     PasswordResetAsked,
     SetupCompleted,
+    SignUpRepeated,
 )
+from gatepost.accounts.hidden_sign_up import HiddenSignUp
 from gatepost.accounts.models import Installation
 from gatepost.accounts.recovery import Recovery
-from gatepost.accounts.schemas import ChangeAccount, NewAccount, PasswordReset
+from gatepost.accounts.schemas import ChangeAccount, EmailConfirmation, NewAccount, PasswordReset
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.setup import Setup
@@ -42,10 +45,13 @@ __all__ = [
     "EmailAlreadyVerified",
     "EmailChange",
     "EmailChangeAsked",
+    "EmailConfirmation",
     "EmailNeedsProof",
     "EmailVerificationAsked",
+    "HiddenSignUp",
     "Installation",
     "NewAccount",
+    "PasswordNeeded",
     "PasswordReset",
     "PasswordResetAsked",
     "Recovery",
@@ -53,6 +59,7 @@ __all__ = [
     "SetupCompleted",
     "SetupRefused",
     "SignUpClosed",
+    "SignUpRepeated",
     "Verification",
     "closed_accounts",
 ]

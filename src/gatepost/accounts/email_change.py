@@ -9,6 +9,7 @@ from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
+from gatepost.passwords import Passwords
 from gatepost.proofs import Claim, MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
 from gatepost.tokens import Tokens
@@ -24,6 +25,7 @@ class EmailChange:
         self,
         work: Work,
         users: Users,
+        passwords: Passwords,
         sessions: Sessions,
         tokens: Tokens,
         proofs: MailProofs,
@@ -32,6 +34,7 @@ class EmailChange:
     ) -> None:
         self._work = work
         self._users = users
+        self._passwords = passwords
         self._sessions = sessions
         self._tokens = tokens
         self._proofs = proofs
@@ -88,6 +91,7 @@ class EmailChange:
     async def undo(self, shown: ShownProof) -> None:
         """Put an address back for whoever reads it, end all sessions, and make everything dead that was sent since.
 
+        The password goes, too: whoever changed the address knows it. A new one is set by mail.
         Raises MailProofInvalid, EmailTaken, LimitExceeded.
         """
         claim = await self._proofs.check(shown, Purpose.UNDO_EMAIL)
@@ -98,6 +102,7 @@ class EmailChange:
         # A thief may have asked for the end of the account, too.
         back = ProfileChange(email=claim.email, email_verified=True, is_active=True)
         await self._users.change(user, back)
+        await self._passwords.drop(user.id)
         await self._sessions.end_all(user.id, EndReason.EMAIL_RESTORED)
         await self._proofs.drop(user.id)
         # An address of the thief's may have an offer of its own; the one of an older address stays good.

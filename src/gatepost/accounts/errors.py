@@ -7,6 +7,7 @@ __all__ = [
     "EmailAlreadyVerified",
     "EmailNeedsProof",
     "FieldNotYours",
+    "PasswordNeeded",
     "SetupRefused",
     "SignUpClosed",
 ]
@@ -53,6 +54,18 @@ class EmailNeedsProof(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(field="email")
+
+
+class PasswordNeeded(Forbidden):
+    """A link was shown by somebody who is not signed in as the person, and does not know the password."""
+
+    code = "password-needed"
+    sentence = "Give the password of the account, or sign in first. Or give `drop_password`, if you set none."
+    # It counts as a failed sign-in, and that must stay.
+    keep_changes = True
+
+    def __init__(self) -> None:
+        super().__init__(field="password")
 
 
 class FieldNotYours(Forbidden):

@@ -12,6 +12,7 @@ __all__ = [
     "EmailVerificationAsked",
     "PasswordResetAsked",
     "SetupCompleted",
+    "SignUpRepeated",
 ]
 
 
@@ -57,3 +58,10 @@ class SetupCompleted(Event):
 
     type: ClassVar[str] = "setup.completed"
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignUpRepeated(Event):
+    """Somebody signed up with an address that is known, and was not told so; no `subject` if its account is closed."""
+
+    type: ClassVar[str] = "sign_up.repeated"

@@ -6,10 +6,11 @@ from gatepost.accounts.events import PasswordResetAsked
 from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.work import Work
+from gatepost.login import ProvenAddress
 from gatepost.passwords import Passwords
 from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
 from gatepost.sessions import EndReason, Sessions
-from gatepost.users import ProfileChange, UserNotFound, Users, canonical_email
+from gatepost.users import UserNotFound, Users, canonical_email
 
 __all__ = ["Recovery"]
 
@@ -24,6 +25,7 @@ class Recovery:
         passwords: Passwords,
         sessions: Sessions,
         proofs: MailProofs,
+        proven: ProvenAddress,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
@@ -32,6 +34,7 @@ class Recovery:
         self._passwords = passwords
         self._sessions = sessions
         self._proofs = proofs
+        self._proven = proven
         self._options = options
         self._limits = limits
 
@@ -62,10 +65,10 @@ class Recovery:
         await self._proofs.use(claim)
         if user.email_canonical != claim.email_canonical or not user.is_active:
             raise MailProofInvalid
-        await self._passwords.put(user.id, hashed, "reset")
         await self._sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         await self._proofs.drop(user.id)
-        await self._users.change(user, ProfileChange(email_verified=True))
+        await self._proven.by_mail(user, same_person=False)
+        await self._passwords.put(user.id, hashed, "reset")
         await self._users.touch(user)
 
     async def _person(self, email: str) -> Any:

@@ -10,6 +10,7 @@ from gatepost.accounts.email_change import EmailChange
 from gatepost.accounts.recovery import Recovery
 from gatepost.accounts.schemas import (
     ChangeAccount,
+    EmailConfirmation,
     EmailOut,
     FirstAdministrator,
     ForgottenPassword,
@@ -22,11 +23,13 @@ from gatepost.accounts.service import Accounts
 from gatepost.accounts.setup import Setup
 from gatepost.accounts.verification import Verification
 from gatepost.core.errors import Invalid, Unauthenticated
+from gatepost.core.http.cookies import CsrfRefused
 from gatepost.core.http.deps import PROTECTED, CallerHere, house, room
 from gatepost.core.http.etags import etag, version_of
 from gatepost.core.http.idempotency import OnceHere
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.core.principal import Principal
 from gatepost.proofs import ShownProof
 from gatepost.users import StaleVersion, User, UserOut
 
@@ -202,11 +205,24 @@ async def undo_email(shown: ShownProof, changes: EmailChangeHere) -> Response:
     return Response(status_code=204)
 
 
-@api.post("/email/verify", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))
-async def verify_email(shown: ShownProof, verification: VerificationHere) -> Response:
-    """Verify an address, or confirm a new one: with the token of the link that was sent there, or with the code."""
-    await verification.confirm(shown)
+@api.post("/email/verify", status_code=204, responses=responses(400, 403, 413, 415, 422, 429, 503))
+async def verify_email(
+    request: Request, shown: EmailConfirmation, verification: VerificationHere
+) -> Response:
+    """Verify an address, or confirm a new one: with the code that was sent there, or with the token of the link.
+
+    By the link, whoever is not signed in gives the password as well, or says that they set none.
+    """
+    await verification.confirm(shown, await _signed_in(request))
     return Response(status_code=204)
+
+
+async def _signed_in(request: Request) -> Principal | None:
+    """Return who is calling, if anybody who may: what is wrong with a credential is nothing to this operation."""
+    try:
+        return await house(request).authenticate(request)
+    except (Unauthenticated, CsrfRefused):
+        return None
 
 
 @api.post("/deletion/cancel", status_code=204, responses=responses(400, 413, 415, 422, 429, 503))

@@ -12,6 +12,7 @@ from gatepost.users import EmailAddress, NewProfile, ProfileChange
 
 __all__ = [
     "ChangeAccount",
+    "EmailConfirmation",
     "EmailOut",
     "FirstAdministrator",
     "ForgottenPassword",
@@ -48,6 +49,23 @@ class ChangeAccount(ProfileChange):
         """Return the part that concerns the profile."""
         fields = self.model_fields_set & set(ProfileChange.model_fields)
         return ProfileChange.model_construct(fields, **{name: getattr(self, name) for name in fields})
+
+
+class EmailConfirmation(ShownProof):
+    """What shows that an address is read, and who shows it.
+
+    Anybody may click on a link, who gets it because somebody else signed up with their address. So by the link alone
+    no password is confirmed: it needs to be known, or its owner to be signed in.
+    """
+
+    password: GivenPassword | None = Field(
+        None,
+        description="With `token`, where one is not signed in: the account's password, which is kept by that.",
+    )
+    drop_password: bool = Field(
+        False,
+        description="With `token`, to verify: take the password away that somebody has set, and end all sessions.",
+    )
 
 
 class ForgottenPassword(Input):

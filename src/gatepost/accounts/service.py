@@ -13,6 +13,7 @@ from gatepost.accounts.errors import (
     FieldNotYours,
     SignUpClosed,
 )
+from gatepost.accounts.hidden_sign_up import HiddenSignUp
 from gatepost.accounts.schemas import ChangeAccount, NewAccount
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.verification import Verification
@@ -42,6 +43,7 @@ class Accounts:
         verification: Verification,
         email_change: EmailChange,
         deletion: Deletion,
+        hidden_sign_up: HiddenSignUp,
         proofs: MailProofs,
         options: AccountOptions,
         limits: Limits,
@@ -54,21 +56,24 @@ class Accounts:
         self._verification = verification
         self._email_change = email_change
         self._deletion = deletion
+        self._hidden_sign_up = hidden_sign_up
         self._proofs = proofs
         self._options = options
         self._limits = limits
 
     async def sign_up(self, new: NewAccount) -> User:
-        """Create an account for whoever asks.
+        """Create an account for whoever asks. Where sign-up hides accounts, what is returned may be nobody's.
 
         Raises SignUpClosed, LimitExceeded, EmailTaken, PasswordRefused, HashingBusy.
         """
         if not self._options.allow_registration:
             raise SignUpClosed
-        mails = self._options.email_verification != "off"
-        await self._limits.sign_up(self._work.client, canonical_email(new.email), mails=mails)
+        hides, verifies = self._options.sign_up_hides_accounts, self._options.email_verification != "off"
+        await self._limits.sign_up(self._work.client, canonical_email(new.email), mails=hides or verifies)
+        if hides:
+            return await self._hidden_sign_up.of(new, await self.prepare(new), self.create)
         user = await self.add(new, by="sign-up")
-        if mails:
+        if verifies:
             await self._verification.ask(user)
         return user
 

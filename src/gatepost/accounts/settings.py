@@ -16,6 +16,12 @@ class AccountOptions(BaseModel):
     allow_registration: bool = Field(
         True, description="Anyone may sign up; otherwise only administrators add people."
     )
+    sign_up_hides_accounts: bool = Field(
+        False,
+        description="Answer a sign-up with an address that is known as one with a new address, and tell its owner by "
+        "mail. Needs `email_verification` to be `required`; who is not verified yet is told no more than that the "
+        "credentials are wrong.",
+    )
     email_verification: Literal["off", "encouraged", "required"] = Field(
         "off",
         description="`encouraged`: who signs up gets a mail by which to show that the address is theirs. "

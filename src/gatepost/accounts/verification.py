@@ -1,15 +1,18 @@
 """Showing that one's address is one's own."""
 
 from gatepost.accounts.email_change import EmailChange
-from gatepost.accounts.errors import EmailAlreadyVerified
+from gatepost.accounts.errors import EmailAlreadyVerified, PasswordNeeded
 from gatepost.accounts.events import EmailVerificationAsked
+from gatepost.accounts.schemas import EmailConfirmation
 from gatepost.accounts.settings import AccountOptions
 from gatepost.core.limits import Limits
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
-from gatepost.proofs import MailProofInvalid, MailProofs, Purpose, ShownProof
+from gatepost.login import LoginFailed, ProvenAddress
+from gatepost.passwords import CheckedPassword, Passwords
+from gatepost.proofs import Claim, MailProofInvalid, MailProofs, Purpose
 from gatepost.tokens import Tokens
-from gatepost.users import ProfileChange, User, Users, canonical_email
+from gatepost.users import User, Users, canonical_email
 
 __all__ = ["Verification"]
 
@@ -21,17 +24,21 @@ class Verification:
         self,
         work: Work,
         users: Users,
+        passwords: Passwords,
         tokens: Tokens,
         proofs: MailProofs,
         email_change: EmailChange,
+        proven: ProvenAddress,
         options: AccountOptions,
         limits: Limits,
     ) -> None:
         self._work = work
         self._users = users
+        self._passwords = passwords
         self._tokens = tokens
         self._proofs = proofs
         self._email_change = email_change
+        self._proven = proven
         self._options = options
         self._limits = limits
 
@@ -55,13 +62,19 @@ class Verification:
             raise EmailAlreadyVerified
         await self.ask(user)
 
-    async def confirm(self, shown: ShownProof) -> None:
+    async def confirm(self, shown: EmailConfirmation, me: Principal | None = None) -> None:
         """Take the proof of an address that is the person's, or is to become it. Nobody is signed in by it.
 
-        Raises MailProofInvalid, EmailTaken, LimitExceeded.
+        `me` is whoever is signed in where it is shown. Raises MailProofInvalid, PasswordNeeded, EmailTaken,
+        LimitExceeded, HashingBusy.
         """
         claim = await self._proofs.check(shown, Purpose.VERIFY_EMAIL, Purpose.CONFIRM_EMAIL)
+        # A code is typed where it was asked for; a link is opened by whoever gets the mail.
+        same_person = claim.by_code or (me is not None and me.subject == claim.user_id)
+        checked = None if same_person else await self._checked(claim, shown)
         user = await self._users.load(claim.user_id)
+        if checked is not None and not await self._passwords.unchanged(checked):
+            raise PasswordNeeded
         await self._proofs.use(claim)
         if not user.is_active:
             raise MailProofInvalid
@@ -70,4 +83,22 @@ class Verification:
             return
         if user.email_canonical != claim.email_canonical:
             raise MailProofInvalid
-        await self._users.change(user, ProfileChange(email_verified=True))
+        await self._proven.by_mail(user, same_person=same_person or checked is not None)
+
+    async def _checked(self, claim: Claim, shown: EmailConfirmation) -> CheckedPassword | None:
+        """Return the password that was given, if it is right; None if it is to be dropped. Raises PasswordNeeded."""
+        if shown.password is None:
+            # Who confirms another address of somebody's takes nothing away from them.
+            if shown.drop_password and claim.purpose is Purpose.VERIFY_EMAIL:
+                return None
+            raise PasswordNeeded
+        profile = await self._users.profile(claim.user_id)
+        attempt = await self._limits.attempt(self._work.client, canonical_email(profile.email))
+        checked = await self._passwords.check_of(claim.user_id, shown.password)
+        if not checked.correct:
+            self._work.events.record(
+                LoginFailed(subject=claim.user_id, method="current_password", reason="wrong_password")
+            )
+            raise PasswordNeeded
+        await attempt.succeeded()
+        return checked

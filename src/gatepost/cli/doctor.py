@@ -57,7 +57,7 @@ async def examine(settings: "Settings", clock: "Clock") -> AsyncIterator[Check]:
     from gatepost.core.database import Database
     from gatepost.settings import require_extras
 
-    for look in (_settings, _secret_key, _data_dir, _network, _proxies, _limits, _test_api):
+    for look in (_settings, _secret_key, _data_dir, _network, _proxies, _limits, _sign_up, _test_api):
         for check in look(settings):
             yield check
     for check in await mail_checks(settings, clock):
@@ -199,6 +199,21 @@ def _limits(settings: "Settings") -> list[Check]:
         ]
     where = "in Redis" if settings.redis_url else "in the process"
     return [Check("limits", "ok", f"Counted {where}.")]
+
+
+def _sign_up(settings: "Settings") -> list[Check]:
+    accounts = settings.accounts
+    if not accounts.allow_registration:
+        says = "Closed: administrators add people."
+    elif accounts.sign_up_hides_accounts:
+        says = (
+            "Hides who has an account: its owner learns of it by mail, and who is not verified learns less."
+        )
+    else:
+        says = (
+            "Tells that an address has an account; GATEPOST_ACCOUNTS__SIGN_UP_HIDES_ACCOUNTS=true hides it."
+        )
+    return [Check("sign-up", "ok", says)]
 
 
 def _test_api(settings: "Settings") -> list[Check]:

@@ -3,7 +3,8 @@
 import dataclasses
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -147,14 +148,26 @@ class RecordedEvent:
     expires_at: datetime | None = None
 
 
+Wants = Callable[[Event, Mapping[str, Any]], bool]
+
+
+def _everything(_event: Event, _private: Mapping[str, Any]) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Consumer:
-    """Someone who wants to know: a stable name, the event classes, what to run for each, and in which lane."""
+    """Someone who wants to know: a stable name, the event classes, what to run for each, and in which lane.
+
+    `wants` is asked in the transaction in which an event is recorded, with what is private to it: without a delivery
+    for what nobody needs to hear, the event costs the less. It must be quick, and may only look at what it is given.
+    """
 
     name: str
     events: frozenset[type[Event]]
     run: Callable[[RecordedEvent], Awaitable[None]]
     lane: Lane = "default"
+    wants: Wants = _everything
 
     def __init__(
         self,
@@ -162,6 +175,7 @@ class Consumer:
         events: Iterable[type[Event]],
         run: Callable[[RecordedEvent], Awaitable[None]],
         lane: Lane = "default",
+        wants: Wants = _everything,
     ) -> None:
         if lane not in LANES:
             raise ValueError(f"no lane {lane!r}")
@@ -169,6 +183,7 @@ class Consumer:
         object.__setattr__(self, "events", frozenset(events))
         object.__setattr__(self, "run", run)
         object.__setattr__(self, "lane", lane)
+        object.__setattr__(self, "wants", wants)
 
 
 class EventLog:
@@ -181,14 +196,18 @@ class EventLog:
         self._ring = ring
         self._sources = ring.derive("sources of deliveries")
 
-    def listeners(self, event: Event) -> list[Consumer]:
+    def listeners(self, event: Event, private: Mapping[str, Any]) -> list[Consumer]:
         """Return the consumers of this event."""
-        return [consumer for consumer in self.consumers.values() if type(event) in consumer.events]
+        return [
+            consumer
+            for consumer in self.consumers.values()
+            if type(event) in consumer.events and consumer.wants(event, private)
+        ]
 
     def deliveries(self, noted: "_Noted", now: datetime) -> list[dict[str, Any]]:
         """Return a row for each consumer that listens."""
-        source = self._source(noted)
-        return [self._delivery(noted, consumer, source, now) for consumer in self.listeners(noted.event)]
+        source, listeners = self._source(noted), self.listeners(noted.event, noted.private)
+        return [self._delivery(noted, consumer, source, now) for consumer in listeners]
 
     def open(self, delivery: UUID, sealed: bytes) -> Mapping[str, Any]:
         """Return what was sealed in a delivery. Raises Unsealable."""
@@ -254,6 +273,15 @@ class Recorder:
         noted = _Noted(new_id(), event, private or _NOTHING, expires_at)
         self._pending.append(noted)
         return noted.id
+
+    @contextmanager
+    def unheard(self) -> Generator[None]:
+        """Forget what is recorded meanwhile."""
+        before = len(self._pending)
+        try:
+            yield
+        finally:
+            del self._pending[before:]
 
     async def flush(self, execute: Execute, now: datetime, actor: UUID | None, client: ClientInfo) -> None:
         """Write what was recorded, and a delivery for each consumer that listens."""

@@ -183,6 +183,8 @@ class KeyRing:
         sealing = [_derive(master, b"gatepost sealing") for master in self._masters]
         self._ids = [hashlib.sha256(key).digest()[:KEY_ID_BYTES] for key in sealing]
         self._ciphers = {key_id: AESGCM(key) for key_id, key in zip(self._ids, sealing, strict=True)}
+        # Services that live for one request ask for theirs again.
+        self._derived: dict[str, tuple[bytes, ...]] = {}
 
     def seal(self, value: bytes, purpose: str) -> bytes:
         """Encrypt and authenticate `value` (AES-256-GCM)."""
@@ -212,7 +214,10 @@ class KeyRing:
 
     def derive_all(self, purpose: str) -> list[bytes]:
         """Return the same for every key of the ring, the current one first."""
-        return [_derive(master, b"gatepost " + purpose.encode()) for master in self._masters]
+        if purpose not in self._derived:
+            info = b"gatepost " + purpose.encode()
+            self._derived[purpose] = tuple(_derive(master, info) for master in self._masters)
+        return [*self._derived[purpose]]
 
 
 def _derive(master: bytes, info: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """One unit of work: what a service may use while it makes one change, or none."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -49,6 +50,16 @@ class Work:
     def join(self, transaction: Transaction | JoinedTransaction) -> None:
         """Take part in this transaction."""
         self._transaction = transaction
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncGenerator[None]:
+        """Do work that is undone at the end: for whoever measures us it was done, and nothing is left of it."""
+        savepoint = await self.session.begin_nested()
+        try:
+            with self.events.unheard():
+                yield
+        finally:
+            await savepoint.rollback()
 
     @property
     def now(self) -> datetime:

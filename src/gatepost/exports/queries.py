@@ -66,7 +66,12 @@ PARTS = (
         frozenset({"digest", "successor_sealed"}),
     ),
     Part("sign_ins_under_way", LoginFlow, LoginFlow.user_id == _ME, frozenset({"binding_digest"})),
-    Part("links_by_mail", MailProof, MailProof.user_id == _ME, frozenset({"link_digest", "code_digest"})),
+    Part(
+        "links_by_mail",
+        MailProof,
+        MailProof.user_id == _ME,
+        frozenset({"link_digest", "code_digest", "binding_digest"}),
+    ),
     Part("notices_turned_off", NoticePreference, NoticePreference.user_id == _ME),
     Part(
         "kept_answers",

@@ -3,9 +3,11 @@
 from gatepost.core.errors import Forbidden, Invalid
 
 __all__ = [
+    "AskedElsewhere",
     "EmailUnverified",
     "FlowInvalid",
     "InvalidCredentials",
+    "MethodOff",
     "ParameterMissing",
     "UnsupportedGrantType",
 ]
@@ -43,6 +45,28 @@ class FlowInvalid(Invalid):
 
     def __init__(self) -> None:
         super().__init__(field="flow")
+
+
+class MethodOff(Forbidden):
+    """This installation lets nobody in by this method."""
+
+    code = "sign-in-method-off"
+    sentence = "Signing in by mail is switched off here (GATEPOST_LOGIN__MAIL)."
+
+    def __init__(self) -> None:
+        super().__init__(field="method")
+
+
+class AskedElsewhere(Forbidden):
+    """The link was asked for by another client. Nobody is signed in as somebody without having been told as whom."""
+
+    code = "asked-elsewhere"
+    sentence = (
+        "This link was asked for elsewhere. Ask the person whether to sign in here, then send `elsewhere`."
+    )
+
+    def __init__(self, email: str) -> None:
+        super().__init__(field="elsewhere", email=email)
 
 
 class UnsupportedGrantType(Invalid):

@@ -5,9 +5,18 @@ from typing import ClassVar, Literal
 
 from gatepost.core.events import Event
 
-__all__ = ["FailureReason", "LoginFailed"]
+__all__ = ["FailureReason", "LoginFailed", "SignInMailAsked"]
 
-FailureReason = Literal["unknown_account", "wrong_password", "disabled", "locked", "email_unverified"]
+FailureReason = Literal[
+    "unknown_account",
+    "wrong_password",
+    "wrong_proof",
+    "disabled",
+    "locked",
+    "email_unverified",
+    "changed",
+    "step_missing",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,3 +26,10 @@ class LoginFailed(Event):
     type: ClassVar[str] = "login.failed"
     method: str
     reason: FailureReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInMailAsked(Event):
+    """Somebody wants to sign in by mail; no `subject` where nobody who may has the address that they gave."""
+
+    type: ClassVar[str] = "sign_in_mail.asked"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, insert, literal, update
+from sqlalchemy import Select, case, insert, literal, update
 
 from gatepost.core.ids import new_id
 from gatepost.core.principal import Carrier
@@ -18,7 +18,7 @@ from gatepost.login.models import LoginFlow
 from gatepost.login.policy import Proof
 from gatepost.login.settings import LoginOptions
 
-__all__ = ["Begun", "Flow", "Flows", "flow_handles"]
+__all__ = ["Begun", "Flow", "Flows", "binding_digest", "flow_handles"]
 
 _BINDING_KIND = "lb"
 
@@ -26,6 +26,11 @@ _BINDING_KIND = "lb"
 def flow_handles(ring: KeyRing) -> BoundTokens:
     """Return what makes the names of flows and knows them."""
     return BoundTokens("lf", 16, ring.derive_all("login flows"))
+
+
+def binding_digest(binding: str | None) -> bytes | None:
+    """Return what is kept of the secret of a client; None for what cannot be one."""
+    return digest(binding) if binding is not None and well_formed(_BINDING_KIND, binding) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,18 @@ class Flow:
     """A flow that was found open."""
 
     id: UUID
+    binding_digest: bytes = field(repr=False)
     carrier: Carrier
     scope: str
     remember: bool
     proofs: tuple[Proof, ...]
     steps: int
+    expires_at: datetime
+
+    @property
+    def person(self) -> UUID | None:
+        """Whom the steps so far are about; nobody before the first."""
+        return self.proofs[0].user_id if self.proofs else None
 
 
 class Flows:
@@ -81,14 +93,23 @@ class Flows:
     async def open(self, handle: str, binding: str | None) -> Flow:
         """Return a flow for the client that began it. Raises FlowInvalid."""
         head = self._handles.head(handle)
-        if head is None or binding is None or not well_formed(_BINDING_KIND, binding):
+        if head is None:
             raise FlowInvalid
-        asked = {"id": UUID(bytes=head), "binding": digest(binding), "now": self._work.now}
-        row = await self._work.read.first(queries.OPEN_FLOW, asked)
+        return await self._open(queries.OPEN_FLOW, binding, id=UUID(bytes=head))
+
+    async def open_here(self, binding: str | None) -> Flow:
+        """Return the flow that this client began last. Raises FlowInvalid."""
+        return await self._open(queries.OPEN_FLOW_HERE, binding)
+
+    async def _open(self, query: Select[*tuple[Any, ...]], binding: str | None, **more: Any) -> Flow:
+        known = binding_digest(binding)
+        if known is None:
+            raise FlowInvalid
+        row = await self._work.read.first(query, {"binding": known, "now": self._work.now, **more})
         if row is None:
             raise FlowInvalid
         proofs = tuple(map(_proof, row.proofs))
-        return Flow(row.id, row.carrier, row.scope, row.remember, proofs, row.steps)
+        return Flow(row.id, known, row.carrier, row.scope, row.remember, proofs, row.steps, row.expires_at)
 
     async def finish(self, flow: Flow) -> None:
         """End a flow whose proofs suffice. Raises FlowInvalid if another step came first."""
@@ -121,8 +142,14 @@ class Flows:
 
 
 def _kept(proof: Proof) -> dict[str, Any]:
-    return {"method": proof.method.name, "user_id": str(proof.user_id), "at": proof.at.isoformat()}
+    return {
+        "method": proof.method.name,
+        "user_id": str(proof.user_id),
+        "at": proof.at.isoformat(),
+        "version": proof.version,
+    }
 
 
 def _proof(kept: dict[str, Any]) -> Proof:
-    return Proof(METHODS[kept["method"]], UUID(kept["user_id"]), datetime.fromisoformat(kept["at"]))
+    at = datetime.fromisoformat(kept["at"])
+    return Proof(METHODS[kept["method"]], UUID(kept["user_id"]), at, kept["version"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["METHODS", "PASSWORD", "Factor", "Method"]
+__all__ = ["MAIL", "METHODS", "PASSWORD", "Factor", "Method"]
 
 
 class Factor(StrEnum):
@@ -22,8 +22,14 @@ class Method:
     amr: tuple[str, ...]
     factors: frozenset[Factor]
     phishing_resistant: bool = False
+    proves_email: bool = False
+    """Whether it shows that the person reads their address."""
 
 
 PASSWORD = Method("password", ("pwd",), frozenset({Factor.KNOWLEDGE}))
 
-METHODS = {method.name: method for method in (PASSWORD,)}
+# A link or a code in a mail. Whoever reads the mailbox can set the password anew, so that the two together are one
+# factor: this one is counted as that kind. `otp` is what RFC 8176 has for a password that works once.
+MAIL = Method("mail", ("otp",), frozenset({Factor.KNOWLEDGE}), proves_email=True)
+
+METHODS = {method.name: method for method in (PASSWORD, MAIL)}

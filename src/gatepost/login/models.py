@@ -15,12 +15,15 @@ __all__ = ["LoginFlow"]
 class LoginFlow(Base):
     """One sign-in under way. `binding_digest` is of a secret that only the client that began it has.
 
-    `proofs` are those given so far, as `{method, user_id, at}`, and `steps` is their number. `finished_at` is set once:
-    by the step that let somebody in, or by one wrong proof too many.
+    `proofs` are those given so far, as `{method, user_id, at, version}`, and `steps` is their number. `finished_at` is
+    set once: by the step that let somebody in, or by one wrong proof too many.
     """
 
     __tablename__ = "login_flows"
-    __table_args__ = (Index("ix_login_flows_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_login_flows_expires_at", "expires_at"),
+        Index("ix_login_flows_binding_digest", "binding_digest"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     binding_digest: Mapped[bytes] = mapped_column(Digest)

@@ -1,34 +1,43 @@
 """Who is let in, on which proofs: the one place that decides. Pure functions of what is known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from gatepost.core.principal import MULTI_FACTOR, PHISHING_RESISTANT, SINGLE_FACTOR
 from gatepost.login.events import FailureReason
-from gatepost.login.methods import METHODS, PASSWORD, Method
+from gatepost.login.methods import METHODS, Method
 from gatepost.sessions import Assurance
 from gatepost.users import Standing
 
-__all__ = ["FIRST_STEP", "Conditions", "Proof", "Refused", "StepNeeded", "Verdict", "assurance_of", "judge"]
+__all__ = ["Conditions", "Proof", "Refused", "StepNeeded", "Verdict", "assurance_of", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What this installation asks: how long a proof counts, and whether the address must be verified."""
+    """What this installation asks: how long a proof counts, which one may come first, and a verified address or not.
+
+    `tells_unverified`: whether who is right and not verified is told so, by which others learn that they signed up.
+    """
 
     proofs_last: timedelta
+    first: tuple[Method, ...]
     verified_email: bool
+    tells_unverified: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Somebody has shown, by this method and at this moment, that they are this person."""
+    """Somebody has shown, by this method and at this moment, that they are this person, as they were at `version`.
+
+    With any change of the person (another password, another address, a factor less) it is worth nothing.
+    """
 
     method: Method
     user_id: UUID
     at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +56,46 @@ class Refused:
 
 Verdict = Assurance | StepNeeded | Refused
 
-FIRST_STEP = StepNeeded((PASSWORD.name,))
-"""What is asked of whoever has shown nothing yet."""
-
 
 def judge(
-    conditions: Conditions, standing: Standing | None, proofs: Sequence[Proof], now: datetime
+    conditions: Conditions,
+    standing: Standing | None,
+    proofs: Sequence[Proof],
+    enrolled: Collection[Method],
+    now: datetime,
 ) -> Verdict:
     """Return what a session may be started with, the next step, or a refusal.
 
-    `standing` is the person's as last read. Whoever starts the session makes sure that it still holds then.
+    `standing` is the person's as last read, `enrolled` are the methods that they have set up as a second step.
+    Whoever starts the session makes sure that both still hold then.
     """
     recent = [proof for proof in proofs if now - proof.at <= conditions.proofs_last]
     if not recent:
-        return FIRST_STEP
+        return StepNeeded(tuple(method.name for method in conditions.first))
     if standing is None or any(proof.user_id != standing.user_id for proof in recent):
         return Refused("unknown_account")
+    if reason := _what_forbids(conditions, standing, recent, now):
+        return Refused(reason)
+    shown = {proof.method for proof in recent}
+    if enrolled and not any(each in enrolled or len(each.factors) > 1 for each in shown):
+        return StepNeeded(tuple(sorted(each.name for each in enrolled)))
+    return assurance_of(shown)
+
+
+def _what_forbids(
+    conditions: Conditions, standing: Standing, proofs: Sequence[Proof], now: datetime
+) -> FailureReason | None:
+    """Return why this person is not let in, whatever else they show."""
     if not standing.is_active:
-        return Refused("disabled")
+        return "disabled"
     if standing.is_locked(now):
-        return Refused("locked")
-    if conditions.verified_email and not standing.email_verified:
-        return Refused("email_unverified")
-    return assurance_of(proof.method for proof in recent)
+        return "locked"
+    proven = standing.email_verified or any(proof.method.proves_email for proof in proofs)
+    if conditions.verified_email and not proven:
+        return "email_unverified"
+    if any(proof.version != standing.version for proof in proofs):
+        return "changed"
+    return None
 
 
 def assurance_of(methods: Iterable[Method]) -> Assurance:

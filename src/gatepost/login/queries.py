@@ -6,12 +6,14 @@ from gatepost.login.models import LoginFlow
 from gatepost.sessions import Session
 from gatepost.users import STANDING, User
 
-__all__ = ["OPEN_FLOW", "RECENT_ADDRESSES", "STANDING_NOW"]
+__all__ = ["OPEN_FLOW", "OPEN_FLOW_HERE", "RECENT_ADDRESSES", "STANDING_NOW", "STANDING_OF"]
 
 _MOST_ADDRESSES = 100
 
+STANDING_OF = select(*STANDING).where(User.id == bindparam("user_id"))
+
 # Locked until the unit commits: asked only after something changed, and then it must not change again.
-STANDING_NOW = select(*STANDING).where(User.id == bindparam("user_id")).with_for_update(key_share=True)
+STANDING_NOW = STANDING_OF.with_for_update(key_share=True)
 
 # Asked only when strangers have used up the account's tries. The newest: somebody may have many.
 RECENT_ADDRESSES = (
@@ -26,16 +28,17 @@ RECENT_ADDRESSES = (
     .limit(_MOST_ADDRESSES)
 )
 
-OPEN_FLOW = select(
+OPEN_FLOW_HERE = select(
     LoginFlow.id,
     LoginFlow.carrier,
     LoginFlow.scope,
     LoginFlow.remember,
     LoginFlow.proofs,
     LoginFlow.steps,
+    LoginFlow.expires_at,
 ).where(
-    LoginFlow.id == bindparam("id"),
     LoginFlow.binding_digest == bindparam("binding"),
     LoginFlow.finished_at.is_(None),
     LoginFlow.expires_at > bindparam("now"),
 )
+OPEN_FLOW = OPEN_FLOW_HERE.where(LoginFlow.id == bindparam("id"))

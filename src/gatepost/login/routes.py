@@ -1,10 +1,12 @@
 """The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import Example
 from pydantic import ValidationError
 
 from gatepost.core.http.cookies import CSRF_HEADER, Cookies
@@ -12,17 +14,21 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
+from gatepost.core.principal import Principal
+from gatepost.login.by_mail import SignInMails
 from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
     BrowserLogin,
+    Credentials,
     FlowBegun,
     FlowStep,
     NewFlow,
     PasswordAgain,
-    PasswordProof,
+    ProofStep,
     SessionState,
     SignedIn,
+    SignInMail,
     TokenForm,
 )
 from gatepost.login.service import Admission, Login
@@ -35,12 +41,35 @@ __all__ = ["api", "issue_token"]
 api = APIRouter(tags=["sign-in"], route_class=StrictJsonRoute)
 
 LoginHere = Annotated[Login, room(Login)]
+SignInMailsHere = Annotated[SignInMails, room(SignInMails)]
 
 _FORM = {
     "requestBody": {
         "required": True,
         "content": {"application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}},
     }
+}
+
+
+_IN_A_FLOW = {"flow": "gp_lf_…", "binding": "gp_lb_…"}
+_STEPS: dict[str, Example] = {
+    "password": {
+        "summary": "With a password",
+        "value": {
+            **_IN_A_FLOW,
+            "method": "password",
+            "username": "ada@example.com",
+            "password": "tangerine-lighthouse-42",
+        },
+    },
+    "code": {
+        "summary": "With the code from a mail",
+        "value": {**_IN_A_FLOW, "method": "mail", "email": "ada@example.com", "code": "402917"},
+    },
+    "link": {
+        "summary": "With the link from a mail",
+        "value": {**_IN_A_FLOW, "method": "mail", "token": "gp_ml_…"},
+    },
 }
 
 
@@ -63,17 +92,21 @@ async def issue_token(request: Request) -> Response:
     home = house(request)
     key = await home.credentials.sender_key(request)
     async with home.work(client=client_info(request)) as work:
-        granted = await _grant(form, key, home.build(Login, work), home.build(Tokens, work))
+        granted = await _grant(form, key, partial(home.build, Login, work), partial(home.build, Tokens, work))
     return Response(granted.model_dump_json(), 200, None, "application/json")
 
 
-async def _grant(form: TokenForm, key: str | None, login: Login, tokens: Tokens) -> TokenResponse:
+async def _grant(
+    form: TokenForm, key: str | None, login: Callable[[], Login], tokens: Callable[[], Tokens]
+) -> TokenResponse:
     if form.grant_type == "refresh_token":
-        return await tokens.refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
+        return await tokens().refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
     if form.grant_type != "password":
         raise UnsupportedGrantType
-    username, password = _given(form.username, "username"), _given(form.password, "password")
-    admitted = await login.with_password(TOKEN_ENDPOINT, username, password, form.scope, key_thumbprint=key)
+    given = Credentials(
+        username=_given(form.username, "username"), password=_given(form.password, "password")
+    )
+    admitted = await login().with_password(TOKEN_ENDPOINT, given, form.scope, key_thumbprint=key)
     return _tokens(admitted)
 
 
@@ -121,10 +154,8 @@ async def sign_in_browser(
 ) -> SignedIn:
     """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
     _cookies(request).need_page(request)
-    before = await _session_before(request)
-    admitted = await login.with_password(
-        BROWSER, given.username, given.password, replaces=before, remember=given.remember
-    )
+    here = await _signed_in_here(request)
+    admitted = await login.with_password(BROWSER, given, here=here, remember=given.remember)
     return _signed_in(request, response, admitted)
 
 
@@ -183,17 +214,37 @@ async def begin_login(request: Request, response: Response, wanted: NewFlow, log
     )
 
 
+@api.post(
+    "/login/mail",
+    status_code=202,
+    response_class=Response,
+    responses=responses(400, 403, 413, 415, 422, 429, 503),
+)
+async def mail_login(request: Request, wanted: SignInMail, mails: SignInMailsHere) -> Response:
+    """Get a mail with a link and a code to sign in by. The answer is the same whether the address has an account.
+
+    The code works in this flow alone; so does the link, unless the person says that they want to sign in elsewhere.
+    """
+    cookies = _cookies(request)
+    cookies.need_page(request)
+    await mails.ask(wanted.flow, wanted.binding or request.cookies.get(cookies.flow_name), wanted.email)
+    return Response(status_code=202)
+
+
 @api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def prove(request: Request, response: Response, given: PasswordProof, login: LoginHere) -> FlowStep:
+async def prove(
+    request: Request,
+    response: Response,
+    given: Annotated[ProofStep, Body(openapi_examples=_STEPS)],
+    login: LoginHere,
+) -> FlowStep:
     """Take a step of a sign-in: the answer is a session, or what is missing still."""
     cookies = _cookies(request)
     cookies.need_page(request)
     binding = given.binding or request.cookies.get(cookies.flow_name)
     key = await house(request).credentials.sender_key(request)
-    before = await _session_before(request)
-    outcome = await login.prove(
-        given.flow, binding, given.username, given.password, replaces=before, key_thumbprint=key
-    )
+    here = await _signed_in_here(request)
+    outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)
     if isinstance(outcome, StepNeeded):
         return FlowStep(complete=False, next=[*outcome.methods])
     if outcome.tokens is not None:
@@ -219,13 +270,13 @@ def _cookies(request: Request) -> Cookies:
     return house(request).cookies
 
 
-async def _session_before(request: Request) -> UUID | None:
-    """Return the live session that this browser has, if any; one that is over is no reason to refuse a new one."""
+async def _signed_in_here(request: Request) -> Principal | None:
+    """Return whose live session this browser has, if any; one that is over is no reason to refuse a new one."""
     try:
         found = await house(request).browser_session(request)
     except TokenInvalid:
         return None
-    return found.principal.session_id if found else None
+    return found.principal if found else None
 
 
 def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:

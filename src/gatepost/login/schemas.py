@@ -1,24 +1,29 @@
 """What the door takes, and what it answers."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from gatepost.core.principal import Carrier
 from gatepost.core.schemas import Input, Output
 from gatepost.passwords import GivenPassword
+from gatepost.proofs import ShownProof
 from gatepost.tokens import TokenResponse
-from gatepost.users import UserOut
+from gatepost.users import EmailAddress, UserOut
 
 __all__ = [
     "BrowserLogin",
+    "Credentials",
     "FlowBegun",
     "FlowStep",
+    "MailStep",
     "NewFlow",
     "PasswordAgain",
-    "PasswordProof",
+    "PasswordStep",
+    "ProofStep",
     "SessionState",
+    "SignInMail",
     "SignedIn",
     "TokenForm",
 ]
@@ -34,11 +39,16 @@ class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameter
     scope: str | None = Field(None, max_length=1000)
 
 
-class BrowserLogin(Input):
-    """A sign-in whose session the browser keeps in a cookie."""
+class Credentials(Input):
+    """An address, and the password of whoever has it."""
 
     username: str = Field(max_length=320, description="The e-mail address.")
     password: GivenPassword
+
+
+class BrowserLogin(Credentials):
+    """A sign-in whose session the browser keeps in a cookie."""
+
     remember: bool = Field(True, description="Keep the session when the browser is closed.")
 
 
@@ -56,16 +66,53 @@ class NewFlow(Input):
     remember: bool = Field(True, description="Of a cookie: keep the session when the browser is closed.")
 
 
-class PasswordProof(Input):
-    """A step of a flow."""
+class Step(Input):
+    """What every step of a flow has: which flow it is of, and that it comes from the client that began it."""
 
     flow: str = Field(max_length=200)
     binding: str | None = Field(
         None, max_length=200, description="As it was given with the flow; a browser's is in a cookie."
     )
+
+
+class PasswordStep(Step, Credentials):
+    """A step with a password."""
+
     method: Literal["password"]
-    username: str = Field(max_length=320, description="The e-mail address.")
-    password: GivenPassword
+
+
+class MailStep(Step, ShownProof):
+    """A step with the code from a mail, or with the link."""
+
+    method: Literal["mail"]
+    elsewhere: bool = Field(
+        False,
+        description="The person has been told as whom they sign in, and wants to do so here, although the link was "
+        "asked for elsewhere. A code works only where it was asked for.",
+    )
+
+
+def _method(step: Any) -> str | None:
+    named = step.get("method") if isinstance(step, dict) else getattr(step, "method", None)
+    return named if isinstance(named, str) else None
+
+
+ProofStep = Annotated[
+    Annotated[PasswordStep, Tag("password")] | Annotated[MailStep, Tag("mail")],
+    # By a function: Pydantic's own way allows no check of the text of that field.
+    Discriminator(
+        _method,
+        custom_error_type="method_unknown",
+        custom_error_message="Give a method that there is",
+    ),
+]
+"""A step of a flow. A new method is one more of these, and a prover."""
+
+
+class SignInMail(Step):
+    """Who wants to sign in by mail, in which flow."""
+
+    email: EmailAddress
 
 
 class FlowBegun(Output):

@@ -1,25 +1,28 @@
 """From proofs to a session: the only place that lets anybody in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from gatepost.core.limits import Attempt, Limits
+from gatepost.core.limits import Limits
 from gatepost.core.principal import Carrier, Principal
 from gatepost.core.work import Work
 from gatepost.login import queries
-from gatepost.login.errors import EmailUnverified, InvalidCredentials
-from gatepost.login.events import FailureReason, LoginFailed
+from gatepost.login.enrolled import Enrolled
+from gatepost.login.errors import EmailUnverified, FlowInvalid, InvalidCredentials, MethodOff
+from gatepost.login.events import FailureReason
 from gatepost.login.flows import Begun, Flow, Flows
-from gatepost.login.known import KnownNetworks
-from gatepost.login.methods import PASSWORD
-from gatepost.login.policy import FIRST_STEP, Conditions, Proof, Refused, StepNeeded, judge
+from gatepost.login.methods import MAIL, PASSWORD, Method
+from gatepost.login.policy import Conditions, Proof, Refused, StepNeeded, judge
+from gatepost.login.provers import Context, PasswordProver, Prover, Shown
+from gatepost.login.refusals import refused
+from gatepost.login.schemas import Credentials, MailStep, ProofStep
 from gatepost.login.ways import Way
-from gatepost.passwords import CheckedPassword, Passwords
 from gatepost.sessions import Assurance, Carriage, EndReason, Sessions, StartedSession
 from gatepost.tokens import TokenInvalid, TokenResponse, Tokens
-from gatepost.users import Standing, Users, canonical_email
+from gatepost.users import Standing, Users
 
 __all__ = ["Admission", "FirstSteps", "Login"]
 
@@ -44,28 +47,30 @@ class FirstSteps:
 
 
 class Login:
-    """The door."""
+    """The door. `provers` are the methods that a step of a flow may be, by name."""
 
     def __init__(
         self,
         work: Work,
         users: Users,
-        passwords: Passwords,
         sessions: Sessions,
         tokens: Tokens,
         flows: Flows,
         limits: Limits,
-        known: KnownNetworks,
+        password: PasswordProver,
+        provers: Mapping[str, Prover],
+        enrolled: Enrolled,
         conditions: Conditions,
     ) -> None:
         self._work = work
         self._users = users
-        self._passwords = passwords
         self._sessions = sessions
         self._tokens = tokens
         self._flows = flows
         self._limits = limits
-        self._known = known
+        self._password = password
+        self._provers = provers
+        self._enrolled = enrolled
         self._conditions = conditions
 
     # ── ways in ──────────────────────────────────────────────────────────────────────────────────
@@ -73,83 +78,99 @@ class Login:
     async def with_password(
         self,
         way: Way,
-        email: str,
-        password: str,
+        given: Credentials,
         scope: str | None = None,
         *,
-        replaces: UUID | None = None,
+        here: Principal | None = None,
         key_thumbprint: str | None = None,
         remember: bool = True,
     ) -> Admission:
-        """Sign in with a password; `replaces` names a session of the same browser that ends with it.
+        """Sign in with a password; `here` is whose session the same browser has, which ends with it.
 
         Raises InvalidCredentials, EmailUnverified, LimitExceeded, HashingBusy, ScopeInvalid.
         """
         granted = self._tokens.grantable(scope)
-        checked, attempt = await self._checked(email, password)
-        proofs = [self._proof(checked)]
-        self._need_admitted(checked.standing, proofs)
-        # Before the transaction, which must not wait for Redis.
-        await attempt.succeeded()
-        checked = await self._passwords.hashed_anew(checked, password)
-        session = await self._start(checked, proofs, Carriage(way.carrier, key_thumbprint, remember))
-        await self._replace(replaces)
+        shown = await self._password.check(given, Context(here=here))
+        proofs = [self._proof(PASSWORD, shown.standing)]
+        await self._need_admitted(shown.standing, proofs)
+        await shown.accepted()
+        await self._tokens.ready()
+        session = await self._start(shown, proofs, Carriage(way.carrier, key_thumbprint, remember))
+        await self._replace(here)
         return await self._admission(session, granted)
 
     async def begin(self, carrier: Carrier, scope: str | None = None, *, remember: bool = True) -> FirstSteps:
         """Begin a sign-in of several steps. Raises LimitExceeded, ScopeInvalid."""
         granted = self._tokens.grantable(scope)
         await self._limits.guess(self._work.client)
-        return FirstSteps(await self._flows.begin(carrier, granted, remember=remember), FIRST_STEP)
+        first = StepNeeded(tuple(method.name for method in self._conditions.first))
+        return FirstSteps(await self._flows.begin(carrier, granted, remember=remember), first)
 
     async def prove(
         self,
         handle: str,
         binding: str | None,
-        email: str,
-        password: str,
+        given: ProofStep,
         *,
-        replaces: UUID | None = None,
+        here: Principal | None = None,
         key_thumbprint: str | None = None,
     ) -> Admission | StepNeeded:
-        """Take a step of a flow. Raises FlowInvalid, and what `with_password` does."""
+        """Take a step of a flow. Raises MethodOff, FlowInvalid, and what the prover and `with_password` do."""
+        prover = self._prover(given.method)
         flow = await self._flows.open(handle, binding)
         try:
-            checked, attempt = await self._checked(email, password)
-            proofs = [*flow.proofs, self._proof(checked)]
-            verdict = self._verdict(checked.standing, proofs)
+            shown = await prover.check(given, Context(flow.person, flow.binding_digest, here))
+            proofs = [*flow.proofs, self._proof(prover.method, shown.standing)]
+            verdict = await self._verdict(shown.standing, proofs)
         except (InvalidCredentials, EmailUnverified):
             await self._flows.failed(flow)
             raise
-        await attempt.succeeded()
+        await shown.accepted()
         if isinstance(verdict, StepNeeded):
-            await self._flows.add(flow, proofs[-1])
+            # As the person is after it: a proof that changes them must outlive its own change.
+            await self._flows.add(flow, replace(proofs[-1], version=(await shown.use()).version))
             return verdict
-        checked = await self._passwords.hashed_anew(checked, password)
+        await self._tokens.ready()
         # The flow is used up by the statement that asks whether it still may be: of two that finish it, one does.
         await self._flows.finish(flow)
-        session = await self._start(checked, proofs, _carriage(flow, key_thumbprint))
+        session = await self._start(shown, proofs, _carriage(flow, key_thumbprint))
         if flow.carrier == "cookie":
-            await self._replace(replaces)
+            await self._replace(here)
         return await self._admission(session, flow.scope)
+
+    async def with_link(self, token: str, binding: str | None, *, here: Principal | None = None) -> Admission:
+        """Sign a browser in by the link from a mail, at the end of the flow that asked for it, which has this binding.
+
+        Without one, the link was asked for elsewhere, and the person has said that they want to sign in here. Raises
+        MethodOff, FlowInvalid, InvalidCredentials, EmailUnverified, LimitExceeded.
+        """
+        prover = self._prover(MAIL.name)
+        flow = await self._flow_here(binding)
+        given = MailStep(flow="", method="mail", token=token, elsewhere=flow is None)
+        context = Context(flow.person, flow.binding_digest, here) if flow else Context(here=here)
+        shown = await prover.check(given, context)
+        proofs = [*(flow.proofs if flow else ()), self._proof(MAIL, shown.standing)]
+        await self._need_admitted(shown.standing, proofs)
+        await shown.accepted()
+        if flow is not None:
+            await self._flows.finish(flow)
+        # Who asked said how long to remember them; of a browser elsewhere nobody did.
+        carriage = Carriage("cookie", None, flow.remember if flow else False)
+        session = await self._start(shown, proofs, carriage)
+        await self._replace(here)
+        return await self._admission(session, "")
 
     async def reauthenticate(self, me: Principal, password: str, *, remember: bool = True) -> Admission:
         """Let somebody who is signed in show that it is still them: a new session takes the place of theirs.
 
         Raises InvalidCredentials, EmailUnverified, TokenInvalid, LimitExceeded, HashingBusy.
         """
-        profile = await self._users.profile(me.subject)
-        # The same counter as at the front door: who has taken over a session gets no tries of their own.
-        attempt = await self._limits.attempt(self._work.client, canonical_email(profile.email))
-        checked = await self._passwords.check_of(me.subject, password)
-        if not checked.correct:
-            raise self._refused(me.subject, "wrong_password")
-        proofs = [self._proof(checked)]
-        self._need_admitted(checked.standing, proofs)
-        await attempt.succeeded()
+        shown = await self._password.check_again(me.subject, password)
+        proofs = [self._proof(PASSWORD, shown.standing)]
+        await self._need_admitted(shown.standing, proofs)
+        await shown.accepted()
         await self._tokens.ready()
-        checked = await self._passwords.hashed_anew(checked, password)
-        session = await self._start(checked, proofs, Carriage(me.carrier, me.key_thumbprint, remember))
+        session = await self._start(shown, proofs, Carriage(me.carrier, me.key_thumbprint, remember))
         if await self._sessions.end(me.session_id, EndReason.RENEWED) is None:
             # It was ended meanwhile: whoever did so meant whoever holds it.
             raise TokenInvalid
@@ -161,66 +182,65 @@ class Login:
 
     # ── the door itself ──────────────────────────────────────────────────────────────────────────
 
-    async def _checked(self, email: str, password: str) -> tuple[CheckedPassword, Attempt]:
-        """Check a password by address. Raises InvalidCredentials, LimitExceeded, HashingBusy."""
-        account = _account(email)
-        name = account or email.strip().casefold()  # what is no address is counted too
-        # Before anything is looked up or hashed: who comes too often costs next to nothing.
-        attempt = await self._limits.attempt(self._work.client, name, lambda: self._known.is_here(name))
-        await self._tokens.ready()
-        checked = await self._passwords.check(account, password)
-        if not checked.correct:
-            raise self._refused(checked.user_id, "wrong_password" if checked.user_id else "unknown_account")
-        return checked, attempt
+    async def _flow_here(self, binding: str | None) -> Flow | None:
+        """Return the flow of this binding; None if it is over: wrong codes end a flow, and not the link."""
+        if binding is None:
+            return None
+        with suppress(FlowInvalid):
+            return await self._flows.open_here(binding)
+        return None
 
-    def _proof(self, checked: CheckedPassword) -> Proof:
-        if checked.user_id is None:
-            raise RuntimeError("a proof is about somebody")
-        return Proof(PASSWORD, checked.user_id, self._work.now)
+    def _prover(self, method: str) -> Prover:
+        prover = self._provers.get(method)
+        if prover is None:
+            raise MethodOff
+        return prover
 
-    def _verdict(self, standing: Standing | None, proofs: Sequence[Proof]) -> Assurance | StepNeeded:
+    def _proof(self, method: Method, standing: Standing) -> Proof:
+        return Proof(method, standing.user_id, self._work.now, standing.version)
+
+    async def _verdict(self, standing: Standing, proofs: Sequence[Proof]) -> Assurance | StepNeeded:
         """Return what policy says of these proofs. Raises InvalidCredentials, EmailUnverified."""
-        verdict = judge(self._conditions, standing, proofs, self._work.now)
+        enrolled = await self._enrolled.of(standing.user_id)
+        verdict = judge(self._conditions, standing, proofs, enrolled, self._work.now)
         if isinstance(verdict, Refused):
-            raise self._refused(standing.user_id if standing else None, verdict.reason)
+            raise self._refused(proofs[-1], verdict.reason)
         return verdict
 
-    def _need_admitted(self, standing: Standing | None, proofs: Sequence[Proof]) -> Assurance:
-        verdict = self._verdict(standing, proofs)
+    async def _need_admitted(self, standing: Standing, proofs: Sequence[Proof]) -> Assurance:
+        verdict = await self._verdict(standing, proofs)
         if isinstance(verdict, StepNeeded):
-            # No policy asks for a second step yet where there is no flow to take it in.
-            raise self._refused(standing.user_id if standing else None, "wrong_password")
+            # There is no flow to take another step in.
+            raise self._refused(proofs[-1], "step_missing")
         return verdict
 
-    async def _replace(self, session_id: UUID | None) -> None:
+    async def _replace(self, here: Principal | None) -> None:
         """End the session that a browser had before."""
-        if session_id is not None:
-            await self._sessions.end(session_id, EndReason.RENEWED)
+        if here is not None:
+            await self._sessions.end(here.session_id, EndReason.RENEWED)
 
-    async def _start(
-        self, checked: CheckedPassword, proofs: Sequence[Proof], carriage: Carriage
-    ) -> StartedSession:
-        """Start a session if the proofs still hold and policy admits the person as they are now."""
-        standing = checked.standing
-        if standing is None:
-            raise RuntimeError("nobody to let in")
-        session = await self._try_to_start(standing, proofs, carriage)
+    async def _start(self, shown: Shown, proofs: Sequence[Proof], carriage: Carriage) -> StartedSession:
+        """Use the last proof up, and start a session if all still hold and policy admits the person as they are now."""
+        *before, last = proofs
+        standing = await shown.use()
+        session = await self._try_to_start(standing, [*before, _at(last, standing)], carriage)
         if session is None:
             # Something of the person changed meanwhile: let them in only if it was not what the proof is about.
             # From here on the row is locked, so that the second try is the last.
             row = (await self._work.execute(queries.STANDING_NOW, {"user_id": standing.user_id})).first()
-            if row is None or not await self._passwords.unchanged(checked):
-                raise self._refused(standing.user_id, "wrong_password")
-            session = await self._try_to_start(Standing.of(row), proofs, carriage)
+            if row is None or not await shown.holds():
+                raise self._refused(last, "changed")
+            standing = Standing.of(row)
+            session = await self._try_to_start(standing, [*before, _at(last, standing)], carriage)
         if session is None:
-            raise self._refused(standing.user_id, "disabled")
-        await self._passwords.renew(checked)
+            raise self._refused(last, "disabled")
+        await shown.finish()
         return session
 
     async def _try_to_start(
         self, standing: Standing, proofs: Sequence[Proof], carriage: Carriage
     ) -> StartedSession | None:
-        assurance = self._need_admitted(standing, proofs)
+        assurance = await self._need_admitted(standing, proofs)
         return await self._sessions.start(standing, FIRST_PARTY_CLIENT, assurance, carriage)
 
     async def _admission(self, session: StartedSession, scope: str) -> Admission:
@@ -228,17 +248,15 @@ class Login:
             return Admission(session, None, await self._tokens.issue(session, scope))
         return Admission(session, await self._users.profile(session.user_id), None)
 
-    def _refused(self, user_id: UUID | None, reason: FailureReason) -> InvalidCredentials | EmailUnverified:
-        self._work.events.record(LoginFailed(subject=user_id, method=PASSWORD.name, reason=reason))
-        return EmailUnverified() if reason == "email_unverified" else InvalidCredentials()
+    def _refused(self, proof: Proof, reason: FailureReason) -> InvalidCredentials | EmailUnverified:
+        refusal = refused(self._work, proof.method, proof.user_id, reason)
+        if reason == "email_unverified" and self._conditions.tells_unverified:
+            return EmailUnverified()
+        return refusal
 
 
-def _account(email: str) -> str | None:
-    """Return the one name of an account in every spelling; None for what is no address."""
-    try:
-        return canonical_email(email)
-    except ValueError:
-        return None
+def _at(proof: Proof, standing: Standing) -> Proof:
+    return replace(proof, version=standing.version)
 
 
 def _carriage(flow: Flow, key_thumbprint: str | None) -> Carriage:

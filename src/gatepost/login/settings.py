@@ -18,6 +18,10 @@ class LoginOptions(BaseModel):
         le=timedelta(hours=1),
         description="How long a sign-in in several steps may take, and how long a proof given in it counts.",
     )
+    mail: bool = Field(
+        True,
+        description="Let people sign in by a link or a code in a mail. Only where mail is sent at all.",
+    )
     flow_failures: int = Field(
         5, ge=1, le=100, description="Wrong proofs after which a sign-in in several steps has to begin anew."
     )

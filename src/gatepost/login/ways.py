@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from gatepost.core.principal import Carrier
-from gatepost.login.methods import PASSWORD, Method
+from gatepost.login.methods import MAIL, PASSWORD, Method
 
 __all__ = [
     "BROWSER",
     "FLOW_BROWSER",
     "FLOW_TOKENS",
+    "MAIL_CODE",
+    "MAIL_LINK",
+    "MAIL_PAGE",
     "REAUTHENTICATE_BROWSER",
     "REAUTHENTICATE_TOKENS",
     "TOKEN_ENDPOINT",
@@ -30,6 +33,8 @@ class Way:
     """Whether it goes through a flow: one that may expire, or have been begun elsewhere."""
     renews: bool = False
     """Whether it takes a session's place: whoever comes this way is signed in already."""
+    page: bool = False
+    """Whether it is a page of ours for people, and not part of the API."""
 
 
 TOKEN_ENDPOINT = Way("token endpoint", "POST", "/users/token", "bearer", (PASSWORD,))
@@ -42,6 +47,9 @@ REAUTHENTICATE_TOKENS = Way(
 REAUTHENTICATE_BROWSER = Way(
     "reauthentication in a browser", "POST", "/users/me/reauthenticate", "cookie", (PASSWORD,), renews=True
 )
+MAIL_CODE = Way("code by mail for tokens", "POST", "/login/proof", "bearer", (MAIL,), flow=True)
+MAIL_LINK = Way("link by mail for a browser", "POST", "/login/proof", "cookie", (MAIL,), flow=True)
+MAIL_PAGE = Way("page of a link by mail", "POST", "/sign-in-link", "cookie", (MAIL,), flow=True, page=True)
 
 WAYS = (
     TOKEN_ENDPOINT,
@@ -50,4 +58,7 @@ WAYS = (
     FLOW_BROWSER,
     REAUTHENTICATE_TOKENS,
     REAUTHENTICATE_BROWSER,
+    MAIL_CODE,
+    MAIL_LINK,
+    MAIL_PAGE,
 )

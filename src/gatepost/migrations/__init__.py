@@ -11,7 +11,7 @@ from gatepost.core.errors import Unavailable
 
 __all__ = ["HEAD", "VERSION_TABLE", "SchemaMismatch", "current_revision", "require_current"]
 
-HEAD = "0010"
+HEAD = "0011"
 VERSION_TABLE = "gatepost_version"
 
 _VERSION = select(column("version_num")).select_from(table(VERSION_TABLE))

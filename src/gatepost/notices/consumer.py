@@ -1,6 +1,6 @@
 """Writes the letter that an event asks for, to whom it concerns, and hands it to the transport."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,6 +57,10 @@ class Correspondent:
         """The events to listen to: those of what is sent to nobody are not even carried here."""
         return [each.event for each in OCCASIONS.values() if each.letter not in self._muted]
 
+    def wants(self, event: Event, private: Mapping[str, Any]) -> bool:
+        """Tell, when it is recorded, whether an event may have to be told: most that happen need no delivery."""
+        return OCCASIONS[event.type].told_if(event.data(), private)
+
     async def run(self, event: Happening) -> None:
         """Send what tells of the event, if anything does. Raises what the transport raises, ValueError.
 
@@ -64,7 +68,7 @@ class Correspondent:
         """
         occasion = OCCASIONS[event.type]
         letter = LETTERS[occasion.letter]
-        if not occasion.told_if(event) or self._is_past(event, letter):
+        if not occasion.told_if(event.data, event.private) or self._is_past(event, letter):
             return
         person = await self._person(event.subject)
         recipient = _recipient(event, person)

@@ -11,8 +11,10 @@ from gatepost.accounts import (
     EmailChangeAsked,
     EmailVerificationAsked,
     PasswordResetAsked,
+    SignUpRepeated,
 )
 from gatepost.core.events import Event
+from gatepost.login import SignInMailAsked
 from gatepost.notices.letters import LETTERS
 from gatepost.passwords import PasswordChanged
 from gatepost.sessions import SessionStarted
@@ -48,7 +50,11 @@ class Happening(Protocol):
     def expires_at(self) -> datetime | None: ...
 
 
-def _always(_event: Happening) -> bool:
+ToldIf = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+"""What an event must say, in its data and in what is private to it, to be told."""
+
+
+def _always(_data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
     return True
 
 
@@ -59,25 +65,31 @@ class Occasion:
     event: type[Event]
     letter: str
     scene: Scene = "unsaid"
-    told_if: Callable[[Happening], bool] = _always
+    told_if: ToldIf = _always
 
 
-def _old_address_is_known(event: Happening) -> bool:
+def _old_address_is_known(data: Mapping[str, Any], private: Mapping[str, Any]) -> bool:
     # The notice is for whoever has the address of before.
-    return "email" in event.data["fields"] and "to" in event.private
+    return "email" in data["fields"] and "to" in private
 
 
-def _address_is_known(event: Happening) -> bool:
+def _address_is_known(_data: Mapping[str, Any], private: Mapping[str, Any]) -> bool:
     # The person's record is gone by now.
-    return "to" in event.private
+    return "to" in private
+
+
+def _is_unfamiliar(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    return not data.get("familiar")
 
 
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
+    Occasion(SignUpRepeated, "already_registered"),
     Occasion(EmailChangeAsked, "change_email_confirm"),
     Occasion(AccountDeletionScheduled, "account_deletion_scheduled", scene="request"),
     Occasion(PasswordResetAsked, "reset_password"),
-    Occasion(SessionStarted, "new_device", scene="session"),
+    Occasion(SignInMailAsked, "sign_in_code", scene="request"),
+    Occasion(SessionStarted, "new_device", scene="session", told_if=_is_unfamiliar),
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),

@@ -6,7 +6,7 @@ to check whether the account exists or not. Hashing happens outside transactions
 
 from gatepost.passwords.blocklist import Blocklist
 from gatepost.passwords.errors import PasswordRefused
-from gatepost.passwords.events import PasswordChanged, PasswordSetter
+from gatepost.passwords.events import PasswordChanged, PasswordDropped, PasswordSetter
 from gatepost.passwords.models import Password
 from gatepost.passwords.policy import PasswordPolicy
 from gatepost.passwords.schemas import GivenPassword, NewPassword
@@ -20,6 +20,7 @@ __all__ = [
     "NewPassword",
     "Password",
     "PasswordChanged",
+    "PasswordDropped",
     "PasswordOptions",
     "PasswordPolicy",
     "PasswordRefused",

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from gatepost.core.events import Event
 
-__all__ = ["PasswordChanged", "PasswordSetter"]
+__all__ = ["PasswordChanged", "PasswordDropped", "PasswordSetter"]
 
 PasswordSetter = Literal["owner", "reset", "administrator", "operator"]
 
@@ -21,3 +21,11 @@ class PasswordChanged(Event):
     type: ClassVar[str] = "password.changed"
     changes_caller: ClassVar[bool] = True
     by: PasswordSetter
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordDropped(Event):
+    """A person's password works no more, and there is no other: somebody else may have set it."""
+
+    type: ClassVar[str] = "password.dropped"
+    changes_caller: ClassVar[bool] = True

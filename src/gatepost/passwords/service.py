@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from gatepost.core.hashing import Hashing, HashingBusy
 from gatepost.core.work import Work
 from gatepost.passwords import queries
-from gatepost.passwords.events import PasswordChanged, PasswordSetter
+from gatepost.passwords.events import PasswordChanged, PasswordDropped, PasswordSetter
 from gatepost.passwords.models import Password
 from gatepost.passwords.policy import PasswordPolicy
 from gatepost.users import Standing
@@ -42,13 +42,15 @@ class Passwords:
         self._policy = policy
         self._source = work.client.network
 
+    def expect_turn(self) -> None:
+        """Return if a password could be checked in time. Raises HashingBusy: before anything costs anything."""
+        self._hashing.expect(self._source)
+
     async def check(self, account: str | None, password: str) -> CheckedPassword:
         """Check a password by canonical address. Before the transaction: it takes as long as hashing.
 
-        None stands for what is no address: it is checked against nobody, and takes as long. Raises HashingBusy,
-        at once where there is no turn in time.
+        None stands for what is no address: it is checked against nobody, and takes as long. Raises HashingBusy.
         """
-        self._hashing.expect(self._source)
         row = await self._work.read.first(queries.BY_EMAIL, {"email_canonical": account or ""})
         return await self._check(row, password)
 
@@ -106,3 +108,10 @@ class Passwords:
         """Store a prepared hash in the place of another. The caller has locked the person's row."""
         await self._work.session.merge(Password(user_id=user_id, hash=hashed, changed_at=self._work.now))
         self._work.events.record(PasswordChanged(subject=user_id, by=by))
+
+    async def drop(self, user_id: UUID) -> None:
+        """Take a person's password away, if they have one. The caller has locked the person's row."""
+        gone = delete(Password).where(Password.user_id == user_id).returning(Password.user_id)
+        found = await self._work.execute(gone.execution_options(synchronize_session=False))
+        if found.first() is not None:
+            self._work.events.record(PasswordDropped(subject=user_id))

@@ -16,6 +16,7 @@ class MailProof(Base):
 
     `link_digest` is of the link's token; `code_digest` is keyed, and of the code and this row. Without a `user_id`
     nobody got it: somebody asked with an address that no account has, and that shall make no difference.
+    `binding_digest` is of a secret of the client that asked, where the code is for it alone.
     """
 
     __tablename__ = "mail_proofs"
@@ -31,6 +32,7 @@ class MailProof(Base):
     email_canonical: Mapped[str] = mapped_column(Canonical(320))
     link_digest: Mapped[bytes] = mapped_column(Digest, unique=True)
     code_digest: Mapped[bytes] = mapped_column(Digest)
+    binding_digest: Mapped[bytes | None] = mapped_column(Digest)
     attempts_left: Mapped[int]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -12,6 +12,7 @@ class Purpose(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     UNDO_EMAIL = "undo_email"
     KEEP_ACCOUNT = "keep_account"
+    SIGN_IN_LINK = "sign_in_link"
     RESET_PASSWORD = "reset_password"  # noqa: S105  no password
 
     @property

@@ -4,22 +4,24 @@ from sqlalchemy import bindparam, select
 
 from gatepost.proofs.models import MailProof
 
-__all__ = ["BY_EMAIL", "BY_LINK", "PENDING"]
+__all__ = ["BY_LINK", "COLUMNS", "PENDING"]
 
-_OPEN = select(
+COLUMNS = (
     MailProof.id,
     MailProof.purpose,
     MailProof.user_id,
     MailProof.email,
     MailProof.email_canonical,
     MailProof.code_digest,
+    MailProof.binding_digest,
     MailProof.expires_at,
-).where(
+)
+
+_OPEN = select(*COLUMNS).where(
     MailProof.purpose.in_([bindparam("purpose"), bindparam("or_purpose")]),
     MailProof.used_at.is_(None),
     MailProof.expires_at > bindparam("now"),
 )
 
 BY_LINK = _OPEN.where(MailProof.link_digest == bindparam("digest"), MailProof.user_id.is_not(None))
-BY_EMAIL = _OPEN.where(MailProof.email_canonical == bindparam("email_canonical"), MailProof.attempts_left > 0)
 PENDING = _OPEN.where(MailProof.user_id == bindparam("user_id")).order_by(MailProof.id.desc()).limit(1)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, or_, update
 from gatepost.core.ids import new_id
 from gatepost.core.limits import Limits
 from gatepost.core.secrets import digest, new_code, new_token, well_formed
-from gatepost.core.work import Work
+from gatepost.core.work import Run, Work
 from gatepost.proofs import queries
 from gatepost.proofs.errors import MailProofInvalid
 from gatepost.proofs.events import MailProofRefused
@@ -51,21 +51,34 @@ class Claim:
     email: str
     email_canonical: str
     by_code: bool
+    binding_digest: bytes | None = field(repr=False)
 
 
 class MailProofs:
-    """Links and codes. `code_keys` are for the digests of codes, the first for new ones; links begin with `issuer`."""
+    """Links and codes. `code_keys` are for the digests of codes, the first for new ones; links begin with `issuer`.
 
-    def __init__(self, work: Work, code_keys: Sequence[bytes], issuer: str, limits: Limits) -> None:
+    Guesses at codes are counted by `run`, in a unit of work that has ended before anything is answered.
+    """
+
+    def __init__(self, work: Work, run: Run, code_keys: Sequence[bytes], issuer: str, limits: Limits) -> None:
         self._work = work
+        self._run = run
         self._code_keys = code_keys
         self._issuer = issuer
         self._limits = limits
 
-    async def ask(self, purpose: Purpose, email: str, user_id: UUID | None, lifetime: timedelta) -> Asked:
+    async def ask(
+        self,
+        purpose: Purpose,
+        email: str,
+        user_id: UUID | None,
+        lifetime: timedelta,
+        binding: bytes | None = None,
+    ) -> Asked:
         """Return a link and a code for an address; those sent there before for the same purpose are dead.
 
-        Does the same work for nobody (no `user_id`) as for somebody.
+        Does the same work for nobody (no `user_id`) as for somebody. `binding` is the digest of a secret of the client
+        that asks: then the code is for it alone.
         """
         proof_id, token, code, now = new_id(), new_token(_TOKEN_KIND), new_code(), self._work.now
         canonical = canonical_email(email)
@@ -85,6 +98,7 @@ class MailProofs:
             "email_canonical": canonical,
             "link_digest": digest(token),
             "code_digest": _code_digest(self._code_keys[0], proof_id, code),
+            "binding_digest": binding,
             "attempts_left": _GUESSES,
             "created_at": now,
             "expires_at": now + lifetime,
@@ -97,39 +111,41 @@ class MailProofs:
         """Return the newest proof that a person was asked for and has not given, with `email` and `expires_at`."""
         return await self._work.read.first(queries.PENDING, {**self._wanted(purpose), "user_id": user_id})
 
-    async def works(self, purpose: Purpose, token: str) -> bool:
-        """Tell whether a link would do, for the page that it leads to. Changes nothing, however often it is asked."""
-        return await self._by_link(token, purpose) is not None
+    async def look(self, purpose: Purpose, token: str) -> Claim | None:
+        """Return what a link would show, for the page that it leads to. Changes nothing, however often it is asked."""
+        found = await self._by_link(token, purpose)
+        return _claim(found, by_code=False) if found else None
 
-    async def check(self, shown: ShownProof, purpose: Purpose, or_purpose: Purpose | None = None) -> Claim:
+    async def check(
+        self,
+        shown: ShownProof,
+        purpose: Purpose,
+        or_purpose: Purpose | None = None,
+        binding: bytes | None = None,
+    ) -> Claim:
         """Return what was shown, if it is right; a wrong code is one guess less. Before the transaction.
 
-        It is not used up by that: what is slow, or may still be refused, comes before `use`.
+        It is not used up by that: what is slow, or may still be refused, comes before `use`. A code is right only with
+        the `binding` that it was asked with; a link is, and `Claim` has the one that it was asked with.
         Raises MailProofInvalid, LimitExceeded.
         """
         if shown.token is not None:
             await self._limits.guess(self._work.client)
             found = await self._by_link(shown.token, purpose, or_purpose)
         else:
-            found = await self._by_code(
-                _canonical(shown.email or ""), shown.code or "", purpose, or_purpose or purpose
-            )
+            found = await self._by_code(shown, [purpose, or_purpose or purpose], binding)
         if found is None:
             raise MailProofInvalid
-        purpose, by_code = Purpose(found.purpose), shown.token is None
-        return Claim(found.id, purpose, found.user_id, found.email, found.email_canonical, by_code)
+        return _claim(found, by_code=shown.token is None)
 
     async def use(self, claim: Claim) -> None:
         """Use up what was checked: of all who show it at once, one gets past this. Raises MailProofInvalid."""
-        # Guesses that came in between count too. A link works also when they have used up the code.
-        least = 1 if claim.by_code else 0
         statement = (
             update(MailProof)
             .where(
                 MailProof.id == claim.id,
                 MailProof.used_at.is_(None),
                 MailProof.expires_at > self._work.now,
-                MailProof.attempts_left >= least,
             )
             .values(used_at=self._work.now)
             .returning(MailProof.id)
@@ -170,37 +186,66 @@ class MailProofs:
         wanted = {**self._wanted(purpose, or_purpose), "digest": digest(token)}
         return await self._work.read.first(queries.BY_LINK, wanted)
 
-    async def _by_code(self, email: str, code: str, purpose: Purpose, or_purpose: Purpose) -> Any:
+    async def _by_code(self, shown: ShownProof, purposes: list[Purpose], binding: bytes | None) -> Any:
+        email, code = _canonical(shown.email or ""), shown.code or ""
         # By account, like passwords: whoever guesses from many addresses gets no more tries.
         attempt = await self._limits.attempt(self._work.client, email)
-        wanted = {**self._wanted(purpose, or_purpose), "email_canonical": email}
-        rows = await self._work.read.rows(queries.BY_EMAIL, wanted)
-        found = next((row for row in rows if row.user_id is not None and self._is_of(row, code)), None)
+        rows, found = await self._run(lambda work: self._guess(work, email, code, purposes, binding))
         if found is None:
-            await self._count_guess(email, purpose, or_purpose)
             subject = next((row.user_id for row in rows), None)
-            self._work.events.record(MailProofRefused(subject=subject, purpose=purpose))
+            self._work.events.record(MailProofRefused(subject=subject, purpose=purposes[0]))
         else:
             await attempt.succeeded()
         return found
 
-    def _is_of(self, row: Any, code: str) -> bool:
-        wanted = [_code_digest(key, row.id, code) for key in self._code_keys]
-        return any(hmac.compare_digest(row.code_digest, each) for each in wanted)
+    async def _guess(
+        self, work: Work, email: str, code: str, purposes: list[Purpose], binding: bytes | None
+    ) -> tuple[Sequence[Any], Any]:
+        """Take a guess off what bears one still, and only then compare; return the rows, and the one that it fits.
 
-    async def _count_guess(self, email: str, *purposes: Purpose) -> None:
-        statement = (
+        The rows are locked by that, so that of a thousand at once five are compared.
+        """
+        same_client = MailProof.binding_digest.is_not_distinct_from(
+            bindparam("binding", binding, MailProof.binding_digest.type)
+        )
+        fewer = (
             update(MailProof)
             .where(
                 MailProof.purpose.in_(purposes),
                 MailProof.email_canonical == email,
                 MailProof.used_at.is_(None),
+                MailProof.expires_at > work.now,
                 MailProof.attempts_left > 0,
+                same_client,
             )
             .values(attempts_left=MailProof.attempts_left - 1)
+            .returning(*queries.COLUMNS)
             .execution_options(synchronize_session=False)
         )
-        await self._work.execute(statement)
+        rows = (await work.execute(fewer)).all()
+        found = next((row for row in rows if row.user_id is not None and self._is_of(row, code)), None)
+        if found is not None:
+            # Who knows the code was not guessing: what is refused after this (a poor password) shall cost nothing.
+            back = update(MailProof).where(MailProof.id.in_([row.id for row in rows]))
+            back = back.values(attempts_left=MailProof.attempts_left + 1)
+            await work.execute(back.execution_options(synchronize_session=False))
+        return rows, found
+
+    def _is_of(self, row: Any, code: str) -> bool:
+        wanted = [_code_digest(key, row.id, code) for key in self._code_keys]
+        return any(hmac.compare_digest(row.code_digest, each) for each in wanted)
+
+
+def _claim(row: Any, *, by_code: bool) -> Claim:
+    return Claim(
+        row.id,
+        Purpose(row.purpose),
+        row.user_id,
+        row.email,
+        row.email_canonical,
+        by_code,
+        row.binding_digest,
+    )
 
 
 def _code_digest(key: bytes, proof_id: UUID, code: str) -> bytes:

@@ -18,6 +18,8 @@ class SessionStarted(Event):
     amr: list[str]
     acr: str
     carrier: str
+    familiar: bool
+    """Whether the person signed in before with the same browser, from the same address."""
 
 
 @dataclass(frozen=True, kw_only=True)

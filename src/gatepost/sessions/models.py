@@ -22,6 +22,8 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
     EMAIL_RESTORED = "email_restored"
     """Somebody undid a change of address from the old one."""
+    ADDRESS_PROVEN = "address_proven"
+    """Whoever reads the address has shown so, and this session was there before."""
     DISABLED = "disabled"
     REUSE_DETECTED = "reuse_detected"
     RENEWED = "renewed"

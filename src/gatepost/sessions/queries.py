@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, insert, select
+from sqlalchemy.orm import aliased
 
 from gatepost.sessions.models import Session
 from gatepost.users import User
@@ -12,14 +13,32 @@ __all__ = ["ENDED", "ENDING", "INSERT_FOR_ADMITTED", "LIVE", "LIVE_OF", "PERSON_
 
 _COLUMNS = list(Session.__table__.columns)
 
+_EARLIER = aliased(Session)
+_FAMILIAR = (
+    select(_EARLIER.id)
+    .where(
+        _EARLIER.user_id == bindparam("person"),
+        _EARLIER.id != bindparam("id"),
+        _EARLIER.user_agent.is_not_distinct_from(bindparam("user_agent")),
+        _EARLIER.address.is_not_distinct_from(bindparam("address")),
+    )
+    .exists()
+    .label("familiar")
+)
+
 # One statement checks, locks (where the database locks rows) and inserts: no moment lies between. The lock makes
-# sign-ins of one person take turns, so that the number of their sessions can be bounded.
-INSERT_FOR_ADMITTED = insert(Session.__table__).from_select(  # ty: ignore[invalid-argument-type]
-    [column.name for column in _COLUMNS],
-    select(*[bindparam(column.name, type_=column.type) for column in _COLUMNS])
-    .select_from(User)
-    .where(User.id == bindparam("person"), User.is_active.is_(True), User.version == bindparam("seen"))
-    .with_for_update(key_share=True, of=User),
+# sign-ins of one person take turns, so that the number of their sessions can be bounded. It also says whether the
+# person was here before, so that the usual sign-in, which nobody need be told of, costs no delivery.
+INSERT_FOR_ADMITTED = (
+    insert(Session.__table__)  # ty: ignore[invalid-argument-type]
+    .from_select(
+        [column.name for column in _COLUMNS],
+        select(*[bindparam(column.name, type_=column.type) for column in _COLUMNS])
+        .select_from(User)
+        .where(User.id == bindparam("person"), User.is_active.is_(True), User.version == bindparam("seen"))
+        .with_for_update(key_share=True, of=User),
+    )
+    .returning(_FAMILIAR)
 )
 
 # Taken before sessions of a person are ended together: a sign-in that is under way has the same lock, so that what it

@@ -84,13 +84,18 @@ class Sessions:
         )
         row = self._row(started, assurance, now)
         condition = {"person": user_id, "seen": standing.version}
-        inserted = await self._work.execute(queries.INSERT_FOR_ADMITTED, row | condition)
-        if inserted.rowcount == 0:
+        inserted = (await self._work.execute(queries.INSERT_FOR_ADMITTED, row | condition)).first()
+        if inserted is None:
             return None
         amr = [*assurance.amr]
         self._work.events.record(
             SessionStarted(
-                subject=user_id, session_id=session_id, amr=amr, acr=assurance.acr, carrier=carriage.carrier
+                subject=user_id,
+                session_id=session_id,
+                amr=amr,
+                acr=assurance.acr,
+                carrier=carriage.carrier,
+                familiar=inserted.familiar,
             )
         )
         most = self._options.most_per_user

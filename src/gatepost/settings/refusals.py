@@ -40,6 +40,7 @@ def refusals(settings: Settings) -> list[Refusal]:
     if settings.test_api and settings.environment != "test":
         reason = f"GATEPOST_TEST_API is on in {settings.environment}: anybody could move the clock and read the mail."
         found.append(Refusal(reason, "export GATEPOST_TEST_API=false"))
+    found += _hidden_for_nothing(settings)
     if settings.environment != "production":
         return found
     if settings.secret_key is None:
@@ -57,6 +58,15 @@ def refusals(settings: Settings) -> list[Refusal]:
     found += _default_passwords(settings)
     found += _everybodys_proxies(settings)
     return found
+
+
+def _hidden_for_nothing(settings: Settings) -> list[Refusal]:
+    accounts = settings.accounts
+    if not accounts.sign_up_hides_accounts or accounts.email_verification == "required":
+        return []
+    # Whoever signs up and can sign in at once has been told.
+    reason = "GATEPOST_ACCOUNTS__SIGN_UP_HIDES_ACCOUNTS hides nothing where people sign in unverified."
+    return [Refusal(reason, "export GATEPOST_ACCOUNTS__EMAIL_VERIFICATION=required")]
 
 
 def _everybodys_proxies(settings: Settings) -> list[Refusal]:

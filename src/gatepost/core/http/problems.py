@@ -166,7 +166,7 @@ class Problems:
     async def on_invalid_request(self, request: Request, error: RequestValidationError) -> Response:
         """Answer input that does not fit: each field named, nothing of it echoed."""
         instance = request_id(request)
-        errors = [_field_problem(item) for item in error.errors()[:_MOST_ERRORS]]
+        errors = [_field_problem(item, error.body) for item in error.errors()[:_MOST_ERRORS]]
         if _wrong_media_type(request, errors):
             return document(415, "unsupported-media-type", "Send JSON as application/json.", instance)
         detail = "; ".join(f"{item['field']}: {item['detail']}" for item in errors[:3])
@@ -223,8 +223,11 @@ def _challenge(scheme: str, parameters: Mapping[str, str]) -> str:
     return f"{scheme} {listed}"
 
 
-def _field_problem(item: Any) -> dict[str, str]:
+def _field_problem(item: Any, body: Any) -> dict[str, str]:
     place, *path = item["loc"]
+    if len(path) > 1 and isinstance(body, dict) and not isinstance(body.get(path[0]), (dict, list)):
+        # Of a body that is one of several kinds, the kind stands before the field; nobody sent it as one.
+        path = path[1:]
     # Only an offset would follow; and of a body, the first word says nothing the client does not know.
     if item["type"] == "json_invalid":
         return {"field": "body", "code": "json-invalid", "detail": f"Not valid JSON: {item['ctx']['error']}"}

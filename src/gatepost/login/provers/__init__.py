@@ -1,0 +1,7 @@
+"""What turns evidence into a proof: one file for each method. The door knows them by the protocol alone."""
+
+from gatepost.login.provers.mail import MailProver
+from gatepost.login.provers.password import PasswordProver
+from gatepost.login.provers.prover import Context, Prover, Shown
+
+__all__ = ["Context", "MailProver", "PasswordProver", "Prover", "Shown"]
