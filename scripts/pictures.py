@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.async_api import Browser, async_playwright
@@ -79,14 +79,18 @@ def pages() -> dict[Path, str]:
 def link_pages(brand: BrandOptions, language: str) -> dict[str, str]:
     """Return every page that a link leads to, by its name, with its style in it."""
     made = Pages(brand, NoticeOptions())
-    told = {"token": "x", "refused": False, "least": 8}
+    told: dict[str, Any] = {"token": "x", "refused": False, "least": 8, "known_here": False}
+    told |= {"email": "ada@example.com", "asked_here": True}
     found = {name: made.render(name, language) for name in ("dead-link", "too-many")}
     for purpose in Purpose:
         asked = {**told, "action": purpose.page}
         found[purpose.page] = made.render(purpose.page, language, **asked)
-        found[f"{purpose.page}-done"] = made.render(f"{purpose.page}-done", language)
-    refused = {**told, "action": Purpose.RESET_PASSWORD.page, "refused": True}
-    found[PAGE_IN_EVERY_LANGUAGE] = made.render(Purpose.RESET_PASSWORD.page, language, **refused)
+        found[f"{purpose.page}-done"] = made.render(f"{purpose.page}-done", language, **asked)
+    for purpose in (Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL):
+        refused = {**told, "action": purpose.page, "refused": True}
+        found[f"{purpose.page}-refused"] = made.render(purpose.page, language, **refused)
+    elsewhere = {**told, "action": Purpose.SIGN_IN_LINK.page, "asked_here": False}
+    found["sign-in-link-elsewhere"] = made.render(Purpose.SIGN_IN_LINK.page, language, **elsewhere)
     return {name: page.html.replace(_STYLE, f"<style>{made.style}</style>") for name, page in found.items()}
 
 
