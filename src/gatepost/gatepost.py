@@ -124,7 +124,7 @@ class Gatepost:
         self.credentials = Credentials(self.authentication, self.cookies, sender_keys, settings.issuer)
         self.sightings = Sightings(self.work, self.clock, self.log)
         self.pages = Pages(
-            settings.brand, settings.notices, settings.pages, settings.issuer, settings.return_origins
+            settings.brand, settings.notices, settings.pages, settings.issuer, settings.return_origins, ring
         )
         self.metadata = Metadata(settings.issuer)
         self.revoked = RevokedSessions(self.database.reads, self.keys, settings.issuer, self.clock)

@@ -29,6 +29,10 @@ INSIDE = (
     "/account/profile",
     "/account/email",
     "/account/password",
+    "/account/security",
+    "/account/security/app",
+    "/account/security/codes",
+    "/account/security/passkey",
     "/account/sessions",
     "/account/notices",
     "/account/data",
@@ -37,8 +41,9 @@ INSIDE = (
     "/sign-out",
 )
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 APP = "https://app.example.com"
 MOST_BYTES = 60_000
@@ -304,6 +309,7 @@ async def test_your_brand_your_style_and_your_words(
         '{% extends "card.html" %}{% block title %}Ours{% endblock %}'
         "{% block main %}<p>{{ brand.name }}</p>{% endblock %}"
     )
+    (tmp_path / "own" / "forgot.html").write_text("{{ nothing.there }}")
     (tmp_path / "own.css").write_text("body { font-family: serif; }")
     own = make_settings(
         settings.database_location,
@@ -326,7 +332,6 @@ async def test_your_brand_your_style_and_your_words(
         assert (await browser.client.get(style)).text == "body { font-family: serif; }"
         assert (await browser.open("/verify")).title == "Ours"
         # What goes wrong on our side is a page of the card's, with the number under which the log has the rest.
-        (tmp_path / "own" / "forgot.html").write_text("{{ nothing.there }}")
         crashed = await browser.open("/forgot")
         assert (crashed.answer.status_code, crashed.problem) == (500, "internal-error")
         assert crashed.answer.headers["x-request-id"] in crashed.answer.text

@@ -8,7 +8,15 @@ notice. Lets nobody in: the door does.
 
 from gatepost.mfa.clean_up import due_resets, factor_jobs
 from gatepost.mfa.devices import RememberedDevices
-from gatepost.mfa.errors import CodeWrong, FactorNeeded, FactorResetOff, FactorsOff, NoFactor, TotpDelayed
+from gatepost.mfa.errors import (
+    CodeWrong,
+    FactorNeeded,
+    FactorNotFound,
+    FactorResetOff,
+    FactorsOff,
+    NoFactor,
+    TotpDelayed,
+)
 from gatepost.mfa.events import (
     DeviceForgotten,
     DeviceRemembered,
@@ -42,8 +50,9 @@ from gatepost.mfa.policy import (
     FactorStep,
     judge_factors,
 )
+from gatepost.mfa.qr import qr_svg
 from gatepost.mfa.resets import FactorResets
-from gatepost.mfa.schemas import FactorConfirmed, TotpEnrolment
+from gatepost.mfa.schemas import ConfirmTotp, FactorConfirmed, NewTotp, TotpEnrolment
 from gatepost.mfa.service import Mfa, OtherFactors
 from gatepost.mfa.settings import FactorPolicy, MfaOptions
 
@@ -54,6 +63,7 @@ __all__ = [
     "SEALED",
     "TOTP",
     "CodeWrong",
+    "ConfirmTotp",
     "DeviceForgotten",
     "DeviceRemembered",
     "Enrolled",
@@ -61,6 +71,7 @@ __all__ = [
     "FactorAdded",
     "FactorConfirmed",
     "FactorNeeded",
+    "FactorNotFound",
     "FactorPolicy",
     "FactorRemoved",
     "FactorReset",
@@ -75,6 +86,7 @@ __all__ = [
     "FactorsResetByAdministrator",
     "Mfa",
     "MfaOptions",
+    "NewTotp",
     "NoFactor",
     "OtherFactors",
     "RecoveryCode",
@@ -91,4 +103,5 @@ __all__ = [
     "due_resets",
     "factor_jobs",
     "judge_factors",
+    "qr_svg",
 ]

@@ -13,8 +13,10 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, S
 
 from gatepost.core.errors import Stopped
 from gatepost.core.languages import preferred
+from gatepost.core.secrets import KeyRing, new_secret_key
 from gatepost.notices import BrandOptions, Languages, NoticeOptions, locale_of
 from gatepost.pages.assets import Assets
+from gatepost.pages.kept import Kept
 from gatepost.pages.said import Said
 from gatepost.pages.settings import PageOptions
 
@@ -43,6 +45,7 @@ class Pages:
         options: PageOptions | None = None,
         public_url: str = "",
         return_origins: Collection[str] = (),
+        ring: KeyRing | None = None,
     ) -> None:
         self._brand = brand
         self._notices = notices
@@ -52,6 +55,7 @@ class Pages:
         self._own_path = own.path
         self.origins = frozenset({f"{own.scheme}://{own.netloc.lower()}", *return_origins})
         """To whose pages people may be led back."""
+        self.kept = Kept(ring or KeyRing([new_secret_key()]))
         ours = PackageLoader("gatepost.pages")
         templates = self._options.templates
         self._loader = ChoiceLoader([FileSystemLoader(templates), ours]) if templates else ours
@@ -112,8 +116,9 @@ class Pages:
         logo = urlsplit(self._brand.logo_url or "")
         images = f"'self' {logo.scheme}://{logo.netloc}" if logo.netloc else "'self'"
         return (
-            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; form-action {forms}; "
-            "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
+            f"form-action {forms}; frame-ancestors 'none'; base-uri 'none'; "
+            "require-trusted-types-for 'script'; trusted-types 'none'"
         )
 
     def _make_environment(self, language: str) -> Environment:

@@ -15,7 +15,7 @@ __all__ = ["Said", "Wrong", "what_is_wrong"]
 
 _MOST_KEPT = 320
 _LONGEST = 3_500  # browsers take cookies of 4,096 bytes
-_SECRETS = ("password", "code", "token", "csrf")
+_SECRETS = ("password", "code", "token", "csrf", "credential")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,6 +15,7 @@ from gatepost.core.http.forms import read_form
 from gatepost.core.http.route_table import route_path
 from gatepost.core.principal import Principal
 from gatepost.core.work import Work
+from gatepost.mfa import Factors
 from gatepost.pages.errors import FormExpired
 from gatepost.pages.rendering import Pages
 from gatepost.pages.returning import safe_return
@@ -23,6 +25,7 @@ from gatepost.tokens import Authenticated, TokenInvalid
 __all__ = [
     "OF_PAGES",
     "REFUSALS",
+    "SECURITY",
     "FormHere",
     "Member",
     "MemberHere",
@@ -40,8 +43,10 @@ OF_PAGES = "gatepost.of_pages"
 """In the scope of a request for a page: what is known of it, also to those who answer when it is refused."""
 
 HOME = "/account"
+SECURITY = f"{HOME}/security"
 _A_YEAR = 365 * 24 * 3600
 _A_WHILE = 120
+_KEPT = timedelta(minutes=10)
 _NONE: Mapping[str, str] = {}
 
 
@@ -173,6 +178,22 @@ class Visit:
     def _keep(self, answer: Response, said: Said) -> None:
         self.home.cookies.set(answer, self.home.cookies.said_name, said.pack(), _A_WHILE)
 
+    def keep(self, answer: Response, page: str, whose: object, **told: Any) -> None:
+        """Have a page show something secret to somebody, for ten minutes, as often as they look."""
+        until = self.home.clock.now() + _KEPT
+        sealed = self._pages.kept.seal(told, page, str(whose), until)
+        self.home.cookies.set(answer, self.home.cookies.kept_name, sealed, int(_KEPT.total_seconds()))
+
+    def kept(self, whose: object) -> dict[str, Any] | None:
+        """Return what this page is to show to somebody."""
+        sealed = self.request.cookies.get(self.home.cookies.kept_name)
+        return self._pages.kept.open(sealed, self.path, str(whose), self.home.clock.now())
+
+    def forget(self, answer: Response) -> Response:
+        """Return an answer by which the browser has nothing more to show."""
+        self.home.cookies.clear(answer, self.home.cookies.kept_name)
+        return answer
+
     # ── work ─────────────────────────────────────────────────────────────────────────────────────
 
     def work(self) -> AbstractAsyncContextManager[Work]:
@@ -202,6 +223,10 @@ class Member(Visit):
     def profile(self) -> Any:
         """Their profile, as it was read for this request."""
         return self.signed_in.caller.profile
+
+    async def need_authority(self) -> None:
+        """Raise ReauthenticationRequired before a form that changes factors would be refused for want of it."""
+        await self.reading(Factors).need_authority(self.me)
 
     def need_fresh(self) -> None:
         """Raise ReauthenticationRequired before somebody fills in a form that would be refused for its age."""

@@ -14,9 +14,11 @@ from gatepost.passkeys.models import Passkey, PasskeyChallenge, PasskeyHandle
 from gatepost.passkeys.own import OwnPasskeys
 from gatepost.passkeys.schemas import (
     AssertionResponse,
+    AttestationResponse,
     CreationOptions,
     NewPasskey,
     PasskeyOut,
+    Rename,
     RequestOptions,
 )
 from gatepost.passkeys.service import CheckedPasskey, Passkeys
@@ -26,6 +28,7 @@ from gatepost.passkeys.site import RELATED_ORIGINS, Site, trouble
 __all__ = [
     "RELATED_ORIGINS",
     "AssertionResponse",
+    "AttestationResponse",
     "Challenges",
     "CheckedEnrolment",
     "CheckedPasskey",
@@ -46,6 +49,7 @@ __all__ = [
     "PasskeyRemoved",
     "PasskeyRenamed",
     "Passkeys",
+    "Rename",
     "RequestOptions",
     "Site",
     "TooManyPasskeys",

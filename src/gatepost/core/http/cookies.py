@@ -50,6 +50,7 @@ class Cookies:
         self.session_name = f"{prefix}gp_session"
         self.flow_name = f"{prefix}gp_flow"
         self.said_name = f"{prefix}gp_said"
+        self.kept_name = f"{prefix}gp_kept"
         self.language_name = f"{prefix}gp_language"
 
     # ── the cookies ──────────────────────────────────────────────────────────────────────────────

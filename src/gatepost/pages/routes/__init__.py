@@ -1,6 +1,7 @@
 """The pages, by journey. `hosted` are those that a setting switches off; the others are there in any case."""
 
 from gatepost.pages.routes import (
+    apps,
     confirm,
     data,
     devices,
@@ -8,9 +9,11 @@ from gatepost.pages.routes import (
     home,
     links,
     notices,
+    passkeys,
     password,
     profile,
     recovery,
+    security,
     sign_in,
     sign_in_link,
     sign_in_mail,
@@ -31,6 +34,9 @@ HOSTED = (
     profile.pages,
     email.pages,
     password.pages,
+    security.pages,
+    passkeys.pages,
+    apps.pages,
     devices.pages,
     notices.pages,
     data.pages,

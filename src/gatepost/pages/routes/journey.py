@@ -5,10 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 
 from gatepost.pages.visit import Visit
+from gatepost.passkeys import PasskeyInvalid
 
-__all__ = ["digits_of", "journey"]
+__all__ = ["brought", "digits_of", "journey"]
 
 
 class PageRoute(APIRoute):
@@ -36,3 +38,11 @@ def journey() -> APIRouter:
 def digits_of(form: Mapping[str, str]) -> str:
     """Return the code that was typed, as it was sent: people and programs put spaces into it."""
     return "".join(form.get("code", "").split())
+
+
+def brought[C: BaseModel](form: Mapping[str, str], kind: type[C]) -> C:
+    """Return the credential that a script has put into the form. Raises PasskeyInvalid."""
+    try:
+        return kind.model_validate_json(form.get("credential", "null"))
+    except ValidationError:
+        raise PasskeyInvalid from None

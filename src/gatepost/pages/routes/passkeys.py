@@ -1,0 +1,77 @@
+"""One's own passkeys: made by the browser with a script, all else without."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from gatepost.mfa import FactorNotFound
+from gatepost.pages.routes.journey import brought, journey
+from gatepost.pages.routes.security import numbered
+from gatepost.pages.visit import REFUSALS, SECURITY, MemberHere, OwnFormHere
+from gatepost.passkeys import (
+    AttestationResponse,
+    NewPasskey,
+    OwnPasskeys,
+    PasskeyNotFound,
+    PasskeyOut,
+    Rename,
+)
+
+__all__ = ["pages"]
+
+pages = journey()
+
+_NEW = f"{SECURITY}/passkey"
+_ONE = f"{SECURITY}/passkeys/{{passkey}}"
+
+
+@pages.get(_NEW)
+async def new(visit: MemberHere) -> Response:
+    """Ask what to call it. A script then has the browser make it."""
+    await visit.need_authority()
+    return visit.page("passkey-new", policy=visit.home.settings.mfa.policy)
+
+
+@pages.post(_NEW)
+async def add(visit: MemberHere, form: OwnFormHere) -> Response:
+    """Take what the browser made."""
+    try:
+        made = NewPasskey(name=form.get("name", ""), credential=brought(form, AttestationResponse))
+        async with visit.work() as work:
+            await visit.home.build(OwnPasskeys, work).register(visit.me, made)
+    except REFUSALS as error:
+        return visit.back(error, form)
+    return visit.go(visit.place(SECURITY), "passkey-added")
+
+
+@pages.get(_ONE)
+async def look(visit: MemberHere, passkey: str) -> Response:
+    """Show one, to be named or removed."""
+    await visit.need_authority()
+    return visit.page("passkey", passkey=await _found(visit, numbered(passkey)))
+
+
+@pages.post(_ONE)
+async def change(visit: MemberHere, form: OwnFormHere, passkey: str) -> Response:
+    """Give it another name, or remove it."""
+    removes = form.get("do") == "remove"
+    try:
+        async with visit.work() as work:
+            own = visit.home.build(OwnPasskeys, work)
+            if removes:
+                await own.remove(visit.me, numbered(passkey))
+            else:
+                wanted = Rename(name=form.get("name", ""))
+                await own.rename(visit.me, numbered(passkey), wanted.name)
+    except (PasskeyNotFound, FactorNotFound):
+        return visit.go(visit.place(SECURITY))
+    except REFUSALS as error:
+        return visit.back(error, form)
+    return visit.go(visit.place(SECURITY), "passkey-removed" if removes else "saved")
+
+
+async def _found(visit: MemberHere, wanted: UUID) -> PasskeyOut:
+    for each in (await visit.reading(OwnPasskeys).of(visit.me.subject)).items:
+        if each.id == wanted:
+            return each
+    raise PasskeyNotFound
