@@ -17,5 +17,5 @@ for (const row of document.querySelectorAll("[data-copies]")) {
     made.textContent = said.textContent = row.dataset.copied;
   });
   button(row.dataset.print, () => print());
-  row.append(said);
+  row.after(said);
 }

@@ -9,7 +9,11 @@ class Refused extends Error {}
 // What the browser must know. The answer counts once, so that it is asked for when it is needed.
 async function options(form) {
   const csrf = form.elements.csrf?.value;
-  const answer = await fetch(form.dataset.options, { method: "POST", headers: csrf ? { "X-CSRF-Token": csrf } : {} });
+  const remember = document.querySelector("[name=remember]:checked");
+  const answer = await fetch(form.dataset.options, {
+    method: "POST",
+    ...(csrf ? { headers: { "X-CSRF-Token": csrf } } : { body: new URLSearchParams(remember ? { remember: "on" } : {}) }),
+  });
   // Signed in too long ago, or not any more: the page itself leads to where that is mended.
   if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Refused();
@@ -40,7 +44,8 @@ function words(form, error) {
 
 for (const form of able ? document.querySelectorAll("form[data-passkey]") : []) {
   form.hidden = false;
-  for (const without of document.querySelectorAll("[data-without]")) without.hidden = true;
+  for (const each of document.querySelectorAll("[data-with]")) each.hidden = false;
+  for (const each of document.querySelectorAll("[data-without]")) each.hidden = true;
   const said = form.querySelector("[role=alert]");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -54,3 +59,24 @@ for (const form of able ? document.querySelectorAll("form[data-passkey]") : []) 
     }
   });
 }
+
+// Offers passkeys where the address is typed, as browsers do with passwords. What was asked for wears out, and is asked
+// for again while somebody may still look at the page.
+async function offer(form) {
+  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
+  for (let round = 0; round < 5; round += 1) {
+    if (waiting) return;
+    const renewed = setTimeout(() => waiting?.abort("renew"), 240_000);
+    try {
+      send(form, ...(await shown(form, "conditional")));
+      return;
+    } catch (error) {
+      if (error !== "renew") return;
+      waiting = undefined;
+    } finally {
+      clearTimeout(renewed);
+    }
+  }
+}
+
+for (const form of able ? document.querySelectorAll("form[data-conditional]") : []) offer(form);
