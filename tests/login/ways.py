@@ -12,8 +12,11 @@ from gatepost.core.mail import MemoryTransport
 from gatepost.core.secrets import new_token
 from gatepost.login import WAYS, Way
 from gatepost.users import UserNotFound, Users
+from tests.authenticator import Authenticator, Twist
 from tests.conftest import open_client
+from tests.login import factors
 from tests.make import PASSWORD, Person
+from tests.mfa.people import App
 from tests.post import Letter
 from tests.running_redis import until
 from tests.security.expect import assert_problem
@@ -31,6 +34,10 @@ class Attempt:
     client: AsyncClient
     person: Person
     carried: dict[str, Any] = field(default_factory=dict)
+    key: Authenticator = field(default_factory=Authenticator)
+    app: App | None = None
+    refused: Response | None = None
+    """What the first of several steps was refused with."""
 
     @property
     def is_wrong(self) -> bool:
@@ -67,7 +74,7 @@ def _begin_flow(carrier: str) -> Callable[[Attempt], Awaitable[None]]:
     async def begin(attempt: Attempt) -> None:
         answer = await attempt.client.post("/login", json={"carrier": carrier}, headers={"Origin": ORIGIN})
         assert answer.status_code == 200, answer.text
-        assert answer.json()["next"] == ["password", "mail"]
+        assert answer.json()["next"] == ["password", "mail", "passkey"]
         attempt.carried |= {"flow": answer.json()["flow"], "binding": answer.json()["binding"]}
 
     return begin
@@ -151,6 +158,179 @@ async def _reauthenticate(attempt: Attempt) -> Response:
     return await attempt.client.post("/users/me/reauthenticate", json=body, headers=attempt.carried)
 
 
+# ── with factors ─────────────────────────────────────────────────────────────────────────────────────
+
+# What is sent where the first step was refused, and there is no flow.
+_NO_FLOW = {"flow": "gp_lf_none", "binding": None}
+
+
+async def _give(attempt: Attempt, factor: str) -> None:
+    if factor == "app":
+        attempt.app = await factors.give_app(attempt.gatepost, attempt.person.id)
+    else:
+        attempt.key = Authenticator(verifies=factor == "passkey")
+        await factors.give_passkey(attempt.gatepost, attempt.person.id, attempt.key)
+
+
+def _begin_with_password(carrier: str, factor: str | None) -> Callable[[Attempt], Awaitable[None]]:
+    """Show a password where a second step follows."""
+
+    async def begin(attempt: Attempt) -> None:
+        if factor:
+            await _give(attempt, factor)
+        show = _in_a_browser if carrier == "cookie" else _at_the_token_endpoint
+        _go_on(attempt, await show(attempt))
+        if factor is None and attempt.refused is None:
+            await _begin_enrolling(attempt, carrier)
+        elif factor == "key":
+            await _ask_for_a_passkey(attempt)
+
+    return begin
+
+
+def _go_on(attempt: Attempt, answer: Response) -> None:
+    found = answer.json()
+    if found.get("code") != "mfa-required":
+        attempt.refused, attempt.carried = answer, dict(_NO_FLOW)
+        return
+    assert (answer.status_code, found["error"]) == (403, "mfa_required")
+    attempt.carried |= {"flow": found["flow"], "binding": found["binding"]}
+
+
+async def _begin_enrolling(attempt: Attempt, carrier: str) -> None:
+    kind = "passkey" if carrier == "cookie" else "totp"
+    path = f"/login/enrol/{kind}"
+    asked = await attempt.client.post(path, json=_flow_of(attempt), headers={"Origin": ORIGIN})
+    assert asked.status_code == 200, asked.text
+    attempt.carried["asked"] = asked.json()
+
+
+async def _ask_for_a_passkey(attempt: Attempt) -> None:
+    body = _flow_of(attempt)
+    asked = await attempt.client.post("/login/passkey/options", json=body, headers={"Origin": ORIGIN})
+    if asked.status_code == 200:
+        attempt.carried["asked"] = asked.json()
+
+
+def _flow_of(attempt: Attempt) -> dict[str, Any]:
+    return {name: attempt.carried[name] for name in ("flow", "binding")}
+
+
+def _begin_with_passkey(carrier: str) -> Callable[[Attempt], Awaitable[None]]:
+    async def begin(attempt: Attempt) -> None:
+        await _give(attempt, "passkey")
+        await _begin_flow(carrier)(attempt)
+        await _ask_for_a_passkey(attempt)
+
+    return begin
+
+
+async def _begin_with_mail_and_app(attempt: Attempt) -> None:
+    await _give(attempt, "app")
+    # Otherwise the mail takes the app away: whoever reads it need not be who added it.
+    await factors.verify(attempt.gatepost, attempt.person.id)
+    await _begin_by_mail("bearer")(attempt)
+    answer = await _prove_by_code(attempt)
+    if answer.status_code == 200:
+        assert answer.json()["next"] == ["totp", "recovery_code"], answer.text
+
+
+async def _step(attempt: Attempt, method: str, **evidence: Any) -> Response:
+    body = {**_flow_of(attempt), "method": method, **evidence}
+    return await attempt.client.post("/login/proof", json=body, headers={"Origin": ORIGIN})
+
+
+def _code(attempt: Attempt) -> str:
+    now = attempt.gatepost.clock.now()
+    if attempt.app is None:
+        return "000000"
+    return (
+        attempt.app.wrong_code(now) if attempt.is_wrong else factors.next_code(attempt.gatepost, attempt.app)
+    )
+
+
+async def _prove_by_app(attempt: Attempt) -> Response:
+    return await _step(attempt, "totp", code=_code(attempt))
+
+
+async def _go_on_at_the_token_endpoint(attempt: Attempt) -> Response:
+    form = {
+        "grant_type": "urn:gatepost:params:oauth:grant-type:mfa",
+        "flow": attempt.carried["flow"],
+        "binding": attempt.carried["binding"] or "gp_lb_none",
+        "method": "totp",
+        "code": _code(attempt),
+    }
+    return await attempt.client.post("/users/token", data=form)
+
+
+async def _prove_by_recovery_code(attempt: Attempt) -> Response:
+    codes = attempt.app.recovery_codes if attempt.app else ()
+    code = "0000-0000" if attempt.is_wrong or not codes else codes[0]
+    return await _step(attempt, "recovery_code", code=code)
+
+
+def _signed(attempt: Attempt) -> dict[str, Any]:
+    asked = attempt.carried.get("asked") or {"challenge": "AAAA", "rpId": "localhost", "allowCredentials": []}
+    twist = Twist(signature=lambda made: made[:-1] + bytes([made[-1] ^ 1])) if attempt.is_wrong else Twist()
+    return attempt.key.get(asked, factors.ORIGIN, twist)
+
+
+async def _prove_by_passkey(attempt: Attempt) -> Response:
+    # Each answer uses its question up; a wrong one, too.
+    if attempt.is_wrong or attempt.carried.pop("spent", False):
+        await _ask_for_a_passkey(attempt)
+        attempt.carried["spent"] = True
+    return await _step(attempt, "passkey", credential=_signed(attempt))
+
+
+async def _prove_by_new_app(attempt: Attempt) -> Response:
+    asked = attempt.carried.get("asked")
+    if asked is None:
+        return await _step(attempt, "enrol_totp", id=str(attempt.person.id), code="000000")
+    app, now = App(asked["id"], asked["uri"]), attempt.gatepost.clock.now()
+    code = app.wrong_code(now) if attempt.is_wrong else app.code(now)
+    return await _step(attempt, "enrol_totp", id=asked["id"], code=code)
+
+
+async def _prove_by_new_passkey(attempt: Attempt) -> Response:
+    asked = attempt.carried.get("asked") or {
+        "challenge": "AAAA",
+        "rp": {"id": "localhost"},
+        "user": {"id": "AAAA"},
+        "pubKeyCredParams": [],
+    }
+    twist = Twist(client={"origin": "https://evil.example"}) if attempt.is_wrong else Twist()
+    made = Authenticator().create(asked, factors.ORIGIN, twist)
+    return await _step(attempt, "enrol_passkey", name="My phone", credential=made)
+
+
+async def _hold_tokens_with_an_app(attempt: Attempt) -> None:
+    await _begin_with_password("bearer", "app")(attempt)
+    answer = await _prove_by_recovery_code(attempt)
+    assert answer.status_code == 200, answer.text
+    attempt.carried["Authorization"] = f"Bearer {answer.json()['tokens']['access_token']}"
+
+
+async def _reauthenticate_with_an_app(attempt: Attempt) -> Response:
+    body = {"password": attempt.person.password, "code": _code(attempt)}
+    headers = {"Authorization": attempt.carried["Authorization"]}
+    return await attempt.client.post("/users/me/reauthenticate", json=body, headers=headers)
+
+
+async def _hold_a_cookie_and_a_passkey(attempt: Attempt) -> None:
+    await _hold_a_cookie(attempt)
+    await _give(attempt, "passkey")
+    path, headers = "/users/me/reauthenticate/options", attempt.carried
+    attempt.carried = {**headers, "asked": (await attempt.client.post(path, headers=headers)).json()}
+
+
+async def _reauthenticate_with_a_passkey(attempt: Attempt) -> Response:
+    headers = {name: attempt.carried[name] for name in ("Origin", "X-CSRF-Token")}
+    body = {"credential": _signed(attempt)}
+    return await attempt.client.post("/users/me/reauthenticate", json=body, headers=headers)
+
+
 ENTRANCES = {
     "token endpoint": (_nothing, _at_the_token_endpoint),
     "browser": (_nothing, _in_a_browser),
@@ -161,6 +341,20 @@ ENTRANCES = {
     "code by mail for tokens": (_begin_by_mail("bearer"), _prove_by_code),
     "link by mail for a browser": (_begin_by_mail("cookie"), _prove_by_link),
     "page of a link by mail": (_begin_by_mail("cookie"), _press_the_button),
+    "passkey for tokens": (_begin_with_passkey("bearer"), _prove_by_passkey),
+    "passkey for a browser": (_begin_with_passkey("cookie"), _prove_by_passkey),
+    "password and app for a browser": (_begin_with_password("cookie", "app"), _prove_by_app),
+    "password and app at the token endpoint": (
+        _begin_with_password("bearer", "app"),
+        _go_on_at_the_token_endpoint,
+    ),
+    "password and recovery code for tokens": (_begin_with_password("bearer", "app"), _prove_by_recovery_code),
+    "password and key for a browser": (_begin_with_password("cookie", "key"), _prove_by_passkey),
+    "mail and app for tokens": (_begin_with_mail_and_app, _prove_by_app),
+    "app that is added for tokens": (_begin_with_password("bearer", None), _prove_by_new_app),
+    "passkey that is added for a browser": (_begin_with_password("cookie", None), _prove_by_new_passkey),
+    "reauthentication with an app": (_hold_tokens_with_an_app, _reauthenticate_with_an_app),
+    "reauthentication with a passkey": (_hold_a_cookie_and_a_passkey, _reauthenticate_with_a_passkey),
 }
 
 

@@ -7,39 +7,57 @@ number, and that every failure leaves its trace.
 
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.clean_up import past_flows
-from gatepost.login.enrolled import Enrolled
 from gatepost.login.errors import (
     EmailUnverified,
     FlowInvalid,
     InvalidCredentials,
     MethodOff,
+    MfaRequired,
     ParameterMissing,
+    StepNotAsked,
     UnsupportedGrantType,
 )
 from gatepost.login.events import LoginFailed, SignInMailAsked
 from gatepost.login.flows import Flows, binding_digest, flow_handles
+from gatepost.login.in_flow import FlowSteps
 from gatepost.login.known import KnownNetworks
-from gatepost.login.methods import MAIL, PASSWORD
+from gatepost.login.methods import MAIL, PASSKEY, PASSWORD, RECOVERY_CODE, TOTP
 from gatepost.login.models import LoginFlow
-from gatepost.login.policy import Conditions
+from gatepost.login.policy import ENROLMENTS, Conditions
 from gatepost.login.proven import ProvenAddress
-from gatepost.login.provers import MailProver, PasswordProver
-from gatepost.login.schemas import Credentials
+from gatepost.login.provers import (
+    CodeProver,
+    EnrolPasskeyProver,
+    EnrolTotpProver,
+    MailProver,
+    PasskeyProver,
+    PasswordProver,
+    Prover,
+)
+from gatepost.login.schemas import Credentials, ProvenAgain
 from gatepost.login.service import Admission, Login
 from gatepost.login.settings import LoginOptions
+from gatepost.login.verdicts import Verdicts
 from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
+    "ENROLMENTS",
     "MAIL",
+    "PASSKEY",
     "PASSWORD",
+    "RECOVERY_CODE",
     "TOKEN_ENDPOINT",
+    "TOTP",
     "WAYS",
     "Admission",
+    "CodeProver",
     "Conditions",
     "Credentials",
     "EmailUnverified",
-    "Enrolled",
+    "EnrolPasskeyProver",
+    "EnrolTotpProver",
     "FlowInvalid",
+    "FlowSteps",
     "Flows",
     "InvalidCredentials",
     "KnownNetworks",
@@ -49,12 +67,18 @@ __all__ = [
     "LoginOptions",
     "MailProver",
     "MethodOff",
+    "MfaRequired",
     "ParameterMissing",
+    "PasskeyProver",
     "PasswordProver",
     "ProvenAddress",
+    "ProvenAgain",
+    "Prover",
     "SignInMailAsked",
     "SignInMails",
+    "StepNotAsked",
     "UnsupportedGrantType",
+    "Verdicts",
     "Way",
     "binding_digest",
     "flow_handles",

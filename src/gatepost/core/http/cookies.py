@@ -49,6 +49,7 @@ class Cookies:
         prefix = "__Host-" if self.secure else ""
         self.session_name = f"{prefix}gp_session"
         self.flow_name = f"{prefix}gp_flow"
+        self.device_name = f"{prefix}gp_device"
 
     # ── the cookies ──────────────────────────────────────────────────────────────────────────────
 
