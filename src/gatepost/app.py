@@ -40,7 +40,13 @@ from gatepost.core.limits import Limits
 from gatepost.core.logging import Logger
 from gatepost.core.metrics import Metrics
 from gatepost.exports import routes as exports
-from gatepost.login import FlowInvalid, InvalidCredentials, ParameterMissing, UnsupportedGrantType
+from gatepost.login import (
+    FlowInvalid,
+    InvalidCredentials,
+    ParameterMissing,
+    UnsupportedGrantType,
+    step_routes,
+)
 from gatepost.login import routes as login
 from gatepost.mfa import CodeWrong
 from gatepost.mfa import routes as mfa
@@ -119,6 +125,7 @@ SHORTCUTS: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]] = 
 ROUTERS = (
     health,
     login.api,
+    step_routes.steps,
     accounts.api,
     sessions.api,
     mfa.api,

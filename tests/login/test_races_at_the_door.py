@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from gatepost import Gatepost
 from gatepost.core.work import Work
-from gatepost.login import TOKEN_ENDPOINT, Credentials, InvalidCredentials, Login
+from gatepost.login import TOKEN_ENDPOINT, Admission, Credentials, InvalidCredentials, Login
 from gatepost.passwords import CheckedPassword, PasswordOptions, PasswordPolicy, Passwords
 from gatepost.sessions import Session
 from tests.make import PASSWORD, Make, Person, SignedIn
@@ -36,6 +36,7 @@ async def sign_in(gatepost: Gatepost, person: Person, meanwhile: Act) -> str:
         admitted = await login.with_password(
             TOKEN_ENDPOINT, Credentials(username=person.email, password=PASSWORD)
         )
+        assert isinstance(admitted, Admission)
         assert admitted.tokens is not None
         return admitted.tokens.access_token
 

@@ -392,7 +392,7 @@ async def test_d03_ending_sessions_waits_for_a_sign_in_that_is_under_way(
     """Whoever signs in again while all is being ended is ended, too: no session starts unseen."""
     import asyncio
 
-    from gatepost.login import Login
+    from gatepost.login import Login, ProvenAgain
     from gatepost.sessions import EndReason, Sessions
 
     me = await make.signed_in()
@@ -401,7 +401,9 @@ async def test_d03_ending_sessions_waits_for_a_sign_in_that_is_under_way(
 
     async def sign_in_again() -> str:
         async with gatepost.work() as work:
-            admitted = await gatepost.build(Login, work).reauthenticate(found.principal, PASSWORD)
+            admitted = await gatepost.build(Login, work).reauthenticate(
+                found.principal, ProvenAgain(password=PASSWORD)
+            )
             started.set()
             await let_go.wait()
         assert admitted.tokens is not None

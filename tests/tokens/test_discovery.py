@@ -28,7 +28,7 @@ async def test_it_says_what_there_is_and_where(client: AsyncClient, settings: Se
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "scopes_supported": ["account"],
         "response_types_supported": [],
-        "grant_types_supported": ["password", "refresh_token"],
+        "grant_types_supported": ["password", "refresh_token", "urn:gatepost:params:oauth:grant-type:mfa"],
         "token_endpoint_auth_methods_supported": ["none"],
         "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "RS256"],
         "gatepost_revoked_sessions_uri": f"{issuer}/sessions/revoked",

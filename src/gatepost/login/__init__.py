@@ -8,41 +8,74 @@ number, and that every failure leaves its trace.
 from gatepost.login.browser import keep_session, signed_in_here
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.clean_up import past_flows
-from gatepost.login.enrolled import Enrolled
 from gatepost.login.errors import (
     EmailUnverified,
     FlowInvalid,
     InvalidCredentials,
     MethodOff,
+    MfaRequired,
     ParameterMissing,
+    StepNotAsked,
     UnsupportedGrantType,
 )
 from gatepost.login.events import LoginFailed, SignInMailAsked
 from gatepost.login.flows import Flows, binding_digest, flow_handles
+from gatepost.login.in_flow import FlowSteps
 from gatepost.login.known import KnownNetworks
-from gatepost.login.methods import MAIL, PASSWORD
+from gatepost.login.methods import MAIL, PASSKEY, PASSWORD, RECOVERY_CODE, TOTP
 from gatepost.login.models import LoginFlow
-from gatepost.login.policy import Conditions, StepNeeded
+from gatepost.login.policy import ENROLMENTS, Conditions, StepNeeded
 from gatepost.login.proven import ProvenAddress
-from gatepost.login.provers import MailProver, PasswordProver
-from gatepost.login.schemas import BrowserLogin, Credentials, MailStep, PasswordAgain, SignInMail
-from gatepost.login.service import Admission, Login
+from gatepost.login.provers import (
+    CodeProver,
+    EnrolPasskeyProver,
+    EnrolTotpProver,
+    MailProver,
+    PasskeyProver,
+    PasswordProver,
+    Prover,
+)
+from gatepost.login.schemas import (
+    BrowserLogin,
+    Credentials,
+    EnrolPasskeyStep,
+    EnrolTotpStep,
+    MailStep,
+    PasskeyStep,
+    PasswordStep,
+    ProvenAgain,
+    RecoveryCodeStep,
+    RememberedDevice,
+    SignInMail,
+    TotpStep,
+)
+from gatepost.login.service import Admission, Login, UnderWay
 from gatepost.login.settings import LoginOptions
+from gatepost.login.verdicts import Verdicts
 from gatepost.login.ways import SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
+    "ENROLMENTS",
     "MAIL",
+    "PASSKEY",
     "PASSWORD",
+    "RECOVERY_CODE",
     "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
+    "TOTP",
     "WAYS",
     "Admission",
     "BrowserLogin",
+    "CodeProver",
     "Conditions",
     "Credentials",
     "EmailUnverified",
-    "Enrolled",
+    "EnrolPasskeyProver",
+    "EnrolPasskeyStep",
+    "EnrolTotpProver",
+    "EnrolTotpStep",
     "FlowInvalid",
+    "FlowSteps",
     "Flows",
     "InvalidCredentials",
     "KnownNetworks",
@@ -53,15 +86,26 @@ __all__ = [
     "MailProver",
     "MailStep",
     "MethodOff",
+    "MfaRequired",
     "ParameterMissing",
-    "PasswordAgain",
+    "PasskeyProver",
+    "PasskeyStep",
     "PasswordProver",
+    "PasswordStep",
     "ProvenAddress",
+    "ProvenAgain",
+    "Prover",
+    "RecoveryCodeStep",
+    "RememberedDevice",
     "SignInMail",
     "SignInMailAsked",
     "SignInMails",
     "StepNeeded",
+    "StepNotAsked",
+    "TotpStep",
+    "UnderWay",
     "UnsupportedGrantType",
+    "Verdicts",
     "Way",
     "binding_digest",
     "flow_handles",

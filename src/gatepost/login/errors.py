@@ -1,5 +1,7 @@
 """What can go wrong at the door."""
 
+from typing import Any
+
 from gatepost.core.errors import Forbidden, Invalid
 
 __all__ = [
@@ -8,7 +10,9 @@ __all__ = [
     "FlowInvalid",
     "InvalidCredentials",
     "MethodOff",
+    "MfaRequired",
     "ParameterMissing",
+    "StepNotAsked",
     "UnsupportedGrantType",
 ]
 
@@ -44,7 +48,32 @@ class FlowInvalid(Invalid):
     keep_changes = True
 
     def __init__(self) -> None:
-        super().__init__(field="flow")
+        super().__init__(field="flow", error="invalid_grant")
+
+
+class MfaRequired(Forbidden):
+    """What was shown is right and not enough: the sign-in goes on in a flow. `next` is what would do as its next step.
+
+    The second factor is asked for by these names; no flow where somebody is signed in already.
+    """
+
+    code = "mfa-required"
+    sentence = "A further step is needed to sign in. `next` says which would do."
+    # The flow has begun.
+    keep_changes = True
+
+    def __init__(self, methods: tuple[str, ...], **flow: Any) -> None:
+        super().__init__(error="mfa_required", next=[*methods], **flow)
+
+
+class StepNotAsked(Forbidden):
+    """The sign-in under way does not wait for this step: it comes too early, or is not what is missing."""
+
+    code = "step-not-asked"
+    sentence = "This sign-in does not wait for that step."
+
+    def __init__(self) -> None:
+        super().__init__(field="method")
 
 
 class MethodOff(Forbidden):
@@ -73,7 +102,10 @@ class UnsupportedGrantType(Invalid):
     """The token endpoint does not know this grant (RFC 6749, section 5.2)."""
 
     code = "unsupported-grant-type"
-    sentence = "Use grant_type=password or grant_type=refresh_token."
+    sentence = (
+        "Use grant_type=password, grant_type=refresh_token or "
+        "grant_type=urn:gatepost:params:oauth:grant-type:mfa."
+    )
 
     def __init__(self) -> None:
         super().__init__(field="grant_type", error="unsupported_grant_type")

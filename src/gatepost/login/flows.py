@@ -1,5 +1,6 @@
 """Sign-ins that take several steps: what was proven so far, for the client that began, for a while, and once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,17 +70,19 @@ class Flows:
         self._handles = handles
         self._options = options
 
-    async def begin(self, carrier: Carrier, scope: str, *, remember: bool) -> Begun:
-        """Begin a flow."""
+    async def begin(
+        self, carrier: Carrier, scope: str, *, remember: bool, proofs: Sequence[Proof] = ()
+    ) -> Begun:
+        """Begin a flow, with what was proven already."""
         flow_id, binding, now = new_id(), new_token(_BINDING_KIND), self._work.now
         row = {
             "id": flow_id,
             "binding_digest": digest(binding),
             "carrier": carrier,
             "scope": scope,
-            "user_id": None,
-            "proofs": [],
-            "steps": 0,
+            "user_id": proofs[0].user_id if proofs else None,
+            "proofs": [*map(_kept, proofs)],
+            "steps": len(proofs),
             "failures": 0,
             "remember": remember,
             "created_at": now,

@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["MAIL", "METHODS", "PASSWORD", "Factor", "Method"]
+from gatepost import mfa
+
+__all__ = [
+    "MAIL",
+    "METHODS",
+    "PASSKEY",
+    "PASSWORD",
+    "RECOVERY_CODE",
+    "TOTP",
+    "VERIFIED_PASSKEY",
+    "Factor",
+    "Method",
+]
 
 
 class Factor(StrEnum):
@@ -24,6 +36,15 @@ class Method:
     phishing_resistant: bool = False
     proves_email: bool = False
     """Whether it shows that the person reads their address."""
+    asked_as: str = ""
+    """The name by which a step asks for it, where that is another: what it was worth is known afterwards."""
+    comes_first: bool = True
+    """Whether it says who somebody is. What does not is taken after what does."""
+
+    @property
+    def step(self) -> str:
+        """The name of the step that shows it."""
+        return self.asked_as or self.name
 
 
 PASSWORD = Method("password", ("pwd",), frozenset({Factor.KNOWLEDGE}))
@@ -32,4 +53,18 @@ PASSWORD = Method("password", ("pwd",), frozenset({Factor.KNOWLEDGE}))
 # factor: this one is counted as that kind. `otp` is what RFC 8176 has for a password that works once.
 MAIL = Method("mail", ("otp",), frozenset({Factor.KNOWLEDGE}), proves_email=True)
 
-METHODS = {method.name: method for method in (PASSWORD, MAIL)}
+# Nobody knows what holds the key, or whether it was a PIN or a finger (decision 0024). Two factors are two in any case.
+PASSKEY = Method(mfa.PASSKEY, ("pop", "user"), frozenset({Factor.POSSESSION}), phishing_resistant=True)
+VERIFIED_PASSKEY = Method(
+    "verified_passkey",
+    ("pop", "user"),
+    frozenset({Factor.POSSESSION, Factor.INHERENCE}),
+    phishing_resistant=True,
+    asked_as=mfa.PASSKEY,
+)
+
+TOTP = Method(mfa.TOTP, ("otp",), frozenset({Factor.POSSESSION}), comes_first=False)
+# A list on paper is something that one has (NIST SP 800-63B, section 3.1.2).
+RECOVERY_CODE = Method(mfa.RECOVERY_CODE, ("otp",), frozenset({Factor.POSSESSION}), comes_first=False)
+
+METHODS = {method.name: method for method in (PASSWORD, MAIL, PASSKEY, VERIFIED_PASSKEY, TOTP, RECOVERY_CODE)}

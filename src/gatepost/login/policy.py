@@ -1,6 +1,6 @@
 """Who is let in, on which proofs: the one place that decides. Pure functions of what is known."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,10 +8,24 @@ from uuid import UUID
 from gatepost.core.principal import MULTI_FACTOR, PHISHING_RESISTANT, SINGLE_FACTOR
 from gatepost.login.events import FailureReason
 from gatepost.login.methods import METHODS, Method
+from gatepost.mfa import Enrolled, EnrolmentNeeded, FactorPolicy, judge_factors
 from gatepost.sessions import Assurance
 from gatepost.users import Standing
 
-__all__ = ["Conditions", "Proof", "Refused", "StepNeeded", "Verdict", "assurance_of", "judge"]
+__all__ = [
+    "ENROLMENTS",
+    "Conditions",
+    "Proof",
+    "Refused",
+    "Situation",
+    "StepNeeded",
+    "Verdict",
+    "assurance_of",
+    "judge",
+]
+
+ENROLMENTS = {"totp": "enrol_totp", "passkey": "enrol_passkey"}
+"""The steps that add a second factor, by its method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,19 @@ class Conditions:
     first: tuple[Method, ...]
     verified_email: bool
     tells_unverified: bool
+    factors: FactorPolicy = "optional"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What else is known of a person: their second factors and whether they are an administrator.
+
+    `remembered`: they are on a device where they have shown a second factor.
+    """
+
+    enrolled: Enrolled
+    administrator: bool = False
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +88,41 @@ def judge(
     conditions: Conditions,
     standing: Standing | None,
     proofs: Sequence[Proof],
-    enrolled: Collection[Method],
+    situation: Situation,
     now: datetime,
 ) -> Verdict:
     """Return what a session may be started with, the next step, or a refusal.
 
-    `standing` is the person's as last read, `enrolled` are the methods that they have set up as a second step.
-    Whoever starts the session makes sure that both still hold then.
+    `standing` and `situation` are the person's as last read. Whoever starts the session makes sure that both still
+    hold then.
     """
     recent = [proof for proof in proofs if now - proof.at <= conditions.proofs_last]
-    if not recent:
-        return StepNeeded(tuple(method.name for method in conditions.first))
+    if not any(proof.method.comes_first for proof in recent):
+        return StepNeeded(_firsts(conditions))
     if standing is None or any(proof.user_id != standing.user_id for proof in recent):
         return Refused("unknown_account")
     if reason := _what_forbids(conditions, standing, recent, now):
         return Refused(reason)
     shown = {proof.method for proof in recent}
-    if enrolled and not any(each in enrolled or len(each.factors) > 1 for each in shown):
-        return StepNeeded(tuple(sorted(each.name for each in enrolled)))
-    return assurance_of(shown)
+    missing = judge_factors(
+        conditions.factors,
+        situation.enrolled,
+        administrator=situation.administrator,
+        shown={method.step for method in shown},
+        enough_alone=any(len(method.factors) > 1 for method in shown),
+        remembered=situation.remembered,
+    )
+    if missing is None:
+        return assurance_of(shown)
+    if isinstance(missing, EnrolmentNeeded):
+        return StepNeeded(tuple(ENROLMENTS[each] for each in missing.methods))
+    return StepNeeded(missing.methods or _firsts(conditions, besides=shown))
+
+
+def _firsts(conditions: Conditions, besides: Iterable[Method] = ()) -> tuple[str, ...]:
+    """Return the first steps that there are; those that show another factor than what was shown."""
+    had = {factor for method in besides for factor in method.factors}
+    return tuple(method.step for method in conditions.first if not method.factors & had)
 
 
 def _what_forbids(

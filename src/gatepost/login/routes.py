@@ -1,39 +1,36 @@
-"""The token endpoint for first-party applications, sessions of browsers, sign-ins in steps, and signing out."""
+"""The token endpoint for first-party applications, sessions of browsers, and signing out."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.models import Example
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from gatepost.core.http.cookies import CSRF_HEADER, Cookies
+from gatepost.core.http.cookies import CSRF_HEADER
 from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
-from gatepost.core.http.problems import responses
-from gatepost.login.browser import keep_session, signed_in_here
-from gatepost.login.by_mail import SignInMails
-from gatepost.login.errors import ParameterMissing, UnsupportedGrantType
+from gatepost.core.http.problems import Problems, responses
+from gatepost.login.answers import cookies_of, signed_in
+from gatepost.login.browser import signed_in_here
+from gatepost.login.errors import MethodOff, MfaRequired, ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
     BrowserLogin,
     Credentials,
-    FlowBegun,
-    FlowStep,
-    NewFlow,
-    PasswordAgain,
+    Granted,
     ProofStep,
+    RememberedDevice,
     SessionState,
     SignedIn,
-    SignInMail,
     TokenForm,
 )
-from gatepost.login.service import Admission, Login
+from gatepost.login.service import Admission, Login, UnderWay
 from gatepost.login.ways import BROWSER, TOKEN_ENDPOINT
-from gatepost.tokens import SessionOver, TokenInvalid, TokenResponse, Tokens
+from gatepost.passkeys import AssertionResponse
+from gatepost.tokens import MFA_GRANT, SessionOver, TokenInvalid, TokenResponse, Tokens
 from gatepost.users import UserOut
 
 __all__ = ["api", "issue_token"]
@@ -41,7 +38,9 @@ __all__ = ["api", "issue_token"]
 api = APIRouter(tags=["sign-in"], route_class=StrictJsonRoute)
 
 LoginHere = Annotated[Login, room(Login)]
-SignInMailsHere = Annotated[SignInMails, room(SignInMails)]
+
+_SECOND_STEPS = frozenset({"totp", "recovery_code", "passkey"})
+_STEP: TypeAdapter[Any] = TypeAdapter(ProofStep)
 
 _FORM = {
     "requestBody": {
@@ -51,39 +50,13 @@ _FORM = {
 }
 
 
-_IN_A_FLOW = {"flow": "gp_lf_…", "binding": "gp_lb_…"}
-_STEPS: dict[str, Example] = {
-    "password": {
-        "summary": "With a password",
-        "value": {
-            **_IN_A_FLOW,
-            "method": "password",
-            "username": "ada@example.com",
-            "password": "tangerine-lighthouse-42",
-        },
-    },
-    "code": {
-        "summary": "With the code from a mail",
-        "value": {**_IN_A_FLOW, "method": "mail", "email": "ada@example.com", "code": "402917"},
-    },
-    "link": {
-        "summary": "With the link from a mail",
-        "value": {**_IN_A_FLOW, "method": "mail", "token": "gp_ml_…"},
-    },
-}
-
-
 # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def token_form(request: Request) -> TokenForm:
     """Read the form of a token request. Raises RequestValidationError, FormInvalid."""
-    try:
-        return TokenForm.model_validate(await read_form(request))
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        ) from None
+    form = await read_form(request)
+    return _read(lambda: TokenForm.model_validate(form))
 
 
 async def issue_token(request: Request) -> Response:
@@ -93,7 +66,7 @@ async def issue_token(request: Request) -> Response:
     key = await home.credentials.sender_key(request)
     async with home.work(client=client_info(request)) as work:
         granted = await _grant(form, key, partial(home.build, Login, work), partial(home.build, Tokens, work))
-    return Response(granted.model_dump_json(), 200, None, "application/json")
+    return Response(granted.model_dump_json(exclude_none=True), 200, None, "application/json")
 
 
 async def _grant(
@@ -101,16 +74,51 @@ async def _grant(
 ) -> TokenResponse:
     if form.grant_type == "refresh_token":
         return await tokens().refresh(_given(form.refresh_token, "refresh_token"), form.scope, key)
+    if form.grant_type == MFA_GRANT:
+        step = _second_step(form)
+        return _tokens(
+            await login().prove(step.flow, step.binding, step, key_thumbprint=key, carrier="bearer")
+        )
     if form.grant_type != "password":
         raise UnsupportedGrantType
     given = Credentials(
         username=_given(form.username, "username"), password=_given(form.password, "password")
     )
-    admitted = await login().with_password(TOKEN_ENDPOINT, given, form.scope, key_thumbprint=key)
-    return _tokens(admitted)
+    device = RememberedDevice(device_token=form.device_token)
+    return _tokens(
+        await login().with_password(TOKEN_ENDPOINT, given, form.scope, key_thumbprint=key, device=device)
+    )
 
 
-_GRANTED = {200: {"model": TokenResponse}}
+def _second_step(form: TokenForm) -> Any:
+    """Return the step that the form takes. Raises ParameterMissing, MethodOff, RequestValidationError."""
+    step: dict[str, Any] = {
+        "flow": _given(form.flow, "flow"),
+        "binding": _given(form.binding, "binding"),
+        "method": _given(form.method, "method"),
+        "device_token": form.device_token,
+        "remember_device": form.remember_device,
+    }
+    if form.method not in _SECOND_STEPS:
+        raise MethodOff
+    if form.method == "passkey":
+        shown = _given(form.credential, "credential")
+        step["credential"] = _read(lambda: AssertionResponse.model_validate_json(shown))
+    else:
+        step["code"] = _given(form.code, "code")
+    return _read(lambda: _STEP.validate_python(step))
+
+
+def _read[T](make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+        ) from None
+
+
+_GRANTED = {200: {"model": Granted}}
 
 
 @api.post(
@@ -120,6 +128,9 @@ _GRANTED = {200: {"model": TokenResponse}}
 )
 async def token(request: Request) -> Response:
     """Sign in with a password, or exchange a refresh token (RFC 6749, sections 4.3 and 6).
+
+    Whoever needs a second factor gets 403 with `mfa_required`, and goes on with the grant that the form names, or at
+    `POST /login/proof`.
 
     With a proof in the header DPoP (RFC 9449) the tokens are bound to the key that made it.
     """
@@ -132,10 +143,19 @@ def _given(value: str | None, name: str) -> str:
     return value
 
 
-def _tokens(admitted: Admission) -> TokenResponse:
-    if admitted.tokens is None:
+def _tokens(outcome: Admission | UnderWay | StepNeeded) -> TokenResponse:
+    if isinstance(outcome, UnderWay):
+        raise _interrupted(outcome, binding=outcome.flow.binding)
+    if isinstance(outcome, StepNeeded):
+        raise MfaRequired(outcome.methods)
+    if outcome.tokens is None:
         raise RuntimeError("this way in ends with tokens")
-    return admitted.tokens
+    return Granted(**outcome.tokens.model_dump(), device_token=outcome.device)
+
+
+def _interrupted(outcome: UnderWay, **binding: str | None) -> MfaRequired:
+    flow = outcome.flow
+    return MfaRequired(outcome.next.methods, flow=flow.handle, expires_in=flow.expires_in, **binding)
 
 
 @api.post("/users/logout", status_code=204, responses=responses(401, 403, 429, 503))
@@ -148,21 +168,34 @@ async def sign_out(me: CallerHere, login: LoginHere) -> Response:
 # ── browsers ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@api.post("/session", responses=responses(400, 403, 413, 415, 422, 429, 503), tags=["browser"])
-async def sign_in_browser(
-    request: Request, response: Response, given: BrowserLogin, login: LoginHere
-) -> SignedIn:
-    """Sign in, and keep the session in a cookie of this browser. One that it had before ends."""
-    _cookies(request).need_page(request)
+@api.post(
+    "/session",
+    response_model=SignedIn,
+    responses=responses(400, 403, 413, 415, 422, 429, 503),
+    tags=["browser"],
+)
+async def sign_in_browser(request: Request, response: Response, given: BrowserLogin, login: LoginHere) -> Any:
+    """Sign in, and keep the session in a cookie of this browser. One that it had before ends.
+
+    Whoever needs a second factor gets 403 with `mfa_required`, and goes on at `POST /login/proof`.
+    """
+    cookies = cookies_of(request)
+    cookies.need_page(request)
     here = await signed_in_here(house(request), request)
-    admitted = await login.with_password(BROWSER, given, here=here, remember=given.remember)
-    return _signed_in(request, response, admitted)
+    device = RememberedDevice().model_copy(update={"device_token": request.cookies.get(cookies.device_name)})
+    outcome = await login.with_password(BROWSER, given, here=here, remember=given.remember, device=device)
+    if isinstance(outcome, Admission):
+        return signed_in(request, response, outcome)
+    # Returned, not raised: it sets a cookie, and what has begun is kept.
+    answer = await Problems(house(request).log).on_domain_error(request, _interrupted(outcome, binding=None))
+    cookies.set(answer, cookies.flow_name, outcome.flow.binding, outcome.flow.expires_in)
+    return answer
 
 
 @api.get("/session", responses=responses(429, 503), tags=["browser"])
 async def read_session(request: Request, response: Response) -> SessionState:
     """Tell who is signed in in this browser. The CSRF token of the session is in the header X-CSRF-Token."""
-    cookies = _cookies(request)
+    cookies = cookies_of(request)
     try:
         found = await house(request).browser_session(request)
     except TokenInvalid as error:
@@ -179,7 +212,7 @@ async def read_session(request: Request, response: Response) -> SessionState:
 @api.delete("/session", status_code=204, responses=responses(403, 429, 503), tags=["browser"])
 async def sign_out_browser(request: Request, login: LoginHere) -> Response:
     """Sign out in this browser. A session that is over already is no error."""
-    cookies = _cookies(request)
+    cookies = cookies_of(request)
     answer = Response(status_code=204)
     try:
         found = await house(request).browser_session(request)
@@ -190,87 +223,3 @@ async def sign_out_browser(request: Request, login: LoginHere) -> Response:
         await login.sign_out(found.principal.session_id)
     cookies.clear(answer, cookies.session_name)
     return answer
-
-
-# ── in steps ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-@api.post("/login", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def begin_login(request: Request, response: Response, wanted: NewFlow, login: LoginHere) -> FlowBegun:
-    """Begin a sign-in of several steps. Only the client that begins it can go on with it."""
-    cookies, begun = _cookies(request), None
-    if wanted.carrier == "cookie":
-        cookies.need_page(request)
-    begun = await login.begin(wanted.carrier, wanted.scope, remember=wanted.remember)
-    binding: str | None = begun.flow.binding
-    if wanted.carrier == "cookie":
-        cookies.set(response, cookies.flow_name, begun.flow.binding, begun.flow.expires_in)
-        binding = None
-    return FlowBegun(
-        flow=begun.flow.handle,
-        binding=binding,
-        expires_in=begun.flow.expires_in,
-        next=[*begun.next.methods],
-    )
-
-
-@api.post(
-    "/login/mail",
-    status_code=202,
-    response_class=Response,
-    responses=responses(400, 403, 413, 415, 422, 429, 503),
-)
-async def mail_login(request: Request, wanted: SignInMail, mails: SignInMailsHere) -> Response:
-    """Get a mail with a link and a code to sign in by. The answer is the same whether the address has an account.
-
-    The code works in this flow alone; so does the link, unless the person says that they want to sign in elsewhere.
-    """
-    cookies = _cookies(request)
-    cookies.need_page(request)
-    await mails.ask(wanted.flow, wanted.binding or request.cookies.get(cookies.flow_name), wanted.email)
-    return Response(status_code=202)
-
-
-@api.post("/login/proof", responses=responses(400, 403, 413, 415, 422, 429, 503))
-async def prove(
-    request: Request,
-    response: Response,
-    given: Annotated[ProofStep, Body(openapi_examples=_STEPS)],
-    login: LoginHere,
-) -> FlowStep:
-    """Take a step of a sign-in: the answer is a session, or what is missing still."""
-    cookies = _cookies(request)
-    cookies.need_page(request)
-    binding = given.binding or request.cookies.get(cookies.flow_name)
-    key = await house(request).credentials.sender_key(request)
-    here = await signed_in_here(house(request), request)
-    outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)
-    if isinstance(outcome, StepNeeded):
-        return FlowStep(complete=False, next=[*outcome.methods])
-    if outcome.tokens is not None:
-        return FlowStep(complete=True, next=[], tokens=outcome.tokens)
-    cookies.clear(response, cookies.flow_name)
-    return FlowStep(complete=True, next=[], session=_signed_in(request, response, outcome))
-
-
-@api.post("/users/me/reauthenticate", responses=responses(400, 401, 403, 413, 415, 422, 429, 503))
-async def reauthenticate(
-    me: CallerHere, request: Request, response: Response, given: PasswordAgain, login: LoginHere
-) -> FlowStep:
-    """Show that it is still oneself (RFC 9470). A new session takes the place of the one that asks."""
-    found = await house(request).browser_session(request) if me.carrier == "cookie" else None
-    remember = found.caller.profile.remember if found else True
-    admitted = await login.reauthenticate(me, given.password, remember=remember)
-    if admitted.tokens is not None:
-        return FlowStep(complete=True, next=[], tokens=admitted.tokens)
-    return FlowStep(complete=True, next=[], session=_signed_in(request, response, admitted))
-
-
-def _cookies(request: Request) -> Cookies:
-    return house(request).cookies
-
-
-def _signed_in(request: Request, response: Response, admitted: Admission) -> SignedIn:
-    cookie = keep_session(house(request), response, admitted.session)
-    user = UserOut.model_validate(admitted.profile)
-    return SignedIn(user=user, csrf_token=_cookies(request).csrf_token(cookie))

@@ -1,12 +1,15 @@
 """What the door takes, and what it answers."""
 
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from gatepost.core.principal import Carrier
 from gatepost.core.schemas import Input, Output
+from gatepost.passkeys import AssertionResponse, NewPasskey
 from gatepost.passwords import GivenPassword
 from gatepost.proofs import ShownProof
 from gatepost.tokens import TokenResponse
@@ -14,29 +17,66 @@ from gatepost.users import EmailAddress, UserOut
 
 __all__ = [
     "BrowserLogin",
+    "CodeStep",
     "Credentials",
+    "EnrolPasskeyStep",
+    "EnrolTotpStep",
+    "FactorResetBegun",
     "FlowBegun",
     "FlowStep",
+    "Granted",
     "MailStep",
+    "NewApp",
     "NewFlow",
-    "PasswordAgain",
+    "PasskeyStep",
     "PasswordStep",
     "ProofStep",
+    "ProvenAgain",
+    "RecoveryCodeStep",
+    "RememberedDevice",
     "SessionState",
+    "ShownCredential",
     "SignInMail",
     "SignedIn",
+    "Step",
     "TokenForm",
+    "TotpStep",
+]
+
+GivenCode = Annotated[str, Field(min_length=1, max_length=64, examples=["402917"])]
+DeviceToken = Annotated[
+    str | None,
+    Field(
+        None,
+        max_length=200,
+        description="As it was given when this device was remembered; a browser's is in a cookie. It stands for the "
+        "second factor at a sign-in, and nowhere else.",
+    ),
 ]
 
 
 class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameters are ignored
-    """The parameters of a token request (RFC 6749, sections 4.3.2 and 6)."""
+    """The parameters of a token request (RFC 6749, sections 4.3.2, 4.5 and 6)."""
 
-    grant_type: str = Field("password", max_length=100, description="`password` or `refresh_token`.")
+    grant_type: str = Field(
+        "password",
+        max_length=100,
+        description="`password`, `refresh_token`, or `urn:gatepost:params:oauth:grant-type:mfa`, which goes on after "
+        "`mfa_required`.",
+    )
     username: str | None = Field(None, max_length=320, description="The e-mail address.")
     password: GivenPassword | None = None
     refresh_token: str | None = Field(None, max_length=200)
     scope: str | None = Field(None, max_length=1000)
+    flow: str | None = Field(None, max_length=200, description="Of the answer `mfa_required`.")
+    binding: str | None = Field(None, max_length=200, description="Of the same answer.")
+    method: str | None = Field(None, max_length=40, description="One of `next` of the same answer.")
+    code: str | None = Field(None, max_length=64, description="For `totp` and `recovery_code`.")
+    credential: str | None = Field(
+        None, max_length=65_536, description="For `passkey`: what the browser returned, as JSON."
+    )
+    device_token: DeviceToken
+    remember_device: bool = Field(False, description="Ask for no second factor on this device for a while.")
 
 
 class Credentials(Input):
@@ -52,10 +92,31 @@ class BrowserLogin(Credentials):
     remember: bool = Field(True, description="Keep the session when the browser is closed.")
 
 
-class PasswordAgain(Input):
-    """The person who is signed in shows that it is still them."""
+class ShownCredential(Input):
+    """A passkey."""
 
-    password: GivenPassword
+    credential: AssertionResponse = Field(
+        description="What `navigator.credentials.get()` returned, as its `toJSON()` has it."
+    )
+
+
+class ProvenAgain(Input):
+    """Somebody who is signed in shows that it is still them: a password or a passkey, and a code if one is needed."""
+
+    password: GivenPassword | None = None
+    credential: AssertionResponse | None = Field(
+        None, description="A passkey, for the options of `POST /users/me/reauthenticate/options`."
+    )
+    code: GivenCode | None = Field(None, description="Of an authenticator app.")
+    recovery_code: GivenCode | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.password is None and self.credential is None:
+            raise PydanticCustomError("missing", "Give a password or a passkey")
+        if self.code is not None and self.recovery_code is not None:
+            raise PydanticCustomError("one_code", "Give one code")
+        return self
 
 
 class NewFlow(Input):
@@ -75,13 +136,27 @@ class Step(Input):
     )
 
 
-class PasswordStep(Step, Credentials):
+class RememberedDevice(Input):
+    """Where somebody signs in: on a device that is remembered, or is to be."""
+
+    device_token: DeviceToken
+    remember_device: bool = Field(
+        False,
+        description="If a second factor was shown in this sign-in, do not ask for one on this device for a while.",
+    )
+
+
+class EvidenceStep(Step, RememberedDevice):
+    """What every step with evidence has."""
+
+
+class PasswordStep(EvidenceStep, Credentials):
     """A step with a password."""
 
     method: Literal["password"]
 
 
-class MailStep(Step, ShownProof):
+class MailStep(EvidenceStep, ShownProof):
     """A step with the code from a mail, or with the link."""
 
     method: Literal["mail"]
@@ -92,6 +167,43 @@ class MailStep(Step, ShownProof):
     )
 
 
+class PasskeyStep(EvidenceStep, ShownCredential):
+    """A step with a passkey, for the options of `POST /login/passkey/options`."""
+
+    method: Literal["passkey"]
+
+
+class TotpStep(EvidenceStep):
+    """A second step with a code of an authenticator app."""
+
+    method: Literal["totp"]
+    code: GivenCode
+
+
+class RecoveryCodeStep(EvidenceStep):
+    """A second step with a recovery code."""
+
+    method: Literal["recovery_code"]
+    code: GivenCode
+
+
+CodeStep = TotpStep | RecoveryCodeStep
+
+
+class EnrolTotpStep(EvidenceStep):
+    """A last step with the first code of the app that `POST /login/enrol/totp` began to add."""
+
+    method: Literal["enrol_totp"]
+    id: UUID
+    code: GivenCode
+
+
+class EnrolPasskeyStep(EvidenceStep, NewPasskey):
+    """A last step with the passkey that a browser made, for the options of `POST /login/enrol/passkey`."""
+
+    method: Literal["enrol_passkey"]
+
+
 def _method(step: Any) -> str | None:
     named = step.get("method") if isinstance(step, dict) else getattr(step, "method", None)
     # No field begins so: where an input is refused, its kind is not taken for one.
@@ -99,7 +211,13 @@ def _method(step: Any) -> str | None:
 
 
 ProofStep = Annotated[
-    Annotated[PasswordStep, Tag(":password")] | Annotated[MailStep, Tag(":mail")],
+    Annotated[PasswordStep, Tag(":password")]
+    | Annotated[MailStep, Tag(":mail")]
+    | Annotated[PasskeyStep, Tag(":passkey")]
+    | Annotated[TotpStep, Tag(":totp")]
+    | Annotated[RecoveryCodeStep, Tag(":recovery_code")]
+    | Annotated[EnrolTotpStep, Tag(":enrol_totp")]
+    | Annotated[EnrolPasskeyStep, Tag(":enrol_passkey")],
     # By a function: Pydantic's own way allows no check of the text of that field.
     Discriminator(
         _method,
@@ -117,6 +235,18 @@ class SignInMail(Step):
     email: EmailAddress
 
 
+class NewApp(Step):
+    """An authenticator app that is to be added on the way in."""
+
+    name: str | None = Field(None, min_length=1, max_length=100, examples=["Phone"])
+
+
+class FactorResetBegun(Output):
+    """The second factors are going to be removed."""
+
+    due_at: datetime = Field(description="When, unless somebody objects.")
+
+
 class FlowBegun(Output):
     """A flow, and what would do as its first step."""
 
@@ -126,6 +256,14 @@ class FlowBegun(Output):
     )
     expires_in: int = Field(description="Life of the flow, in seconds.")
     next: list[str] = Field(description="The methods of which one would do as the next step.")
+
+
+class Granted(TokenResponse):
+    """What the token endpoint answers."""
+
+    device_token: str | None = Field(
+        None, description="Send it at the next sign-in; only if this device was to be remembered."
+    )
 
 
 class SignedIn(Output):
@@ -144,6 +282,13 @@ class FlowStep(Output):
     )
     tokens: TokenResponse | None = None
     session: SignedIn | None = None
+    recovery_codes: list[str] | None = Field(
+        None, description="Recovery codes, if this step added one's first factor: they are shown this once."
+    )
+    device_token: str | None = Field(
+        None,
+        description="Send it at the next sign-in, if this device was to be remembered; a browser has it in a cookie.",
+    )
 
 
 class SessionState(Output):

@@ -3,20 +3,34 @@
 from dataclasses import dataclass
 
 from gatepost.core.principal import Carrier
-from gatepost.login.methods import MAIL, PASSWORD, Method
+from gatepost.login.methods import MAIL, PASSKEY, PASSWORD, RECOVERY_CODE, TOTP, VERIFIED_PASSKEY, Method
 
 __all__ = [
+    "APP_AT_THE_TOKEN_ENDPOINT",
+    "APP_BROWSER",
     "BROWSER",
     "CONFIRMATION_PAGE",
+    "ENROL_APP",
+    "ENROL_PAGE",
+    "ENROL_PASSKEY",
     "FLOW_BROWSER",
     "FLOW_TOKENS",
+    "KEY_SECOND",
+    "MAIL_AND_APP",
     "MAIL_CODE",
     "MAIL_CODE_PAGE",
     "MAIL_LINK",
     "MAIL_PAGE",
+    "PASSKEY_BROWSER",
+    "PASSKEY_PAGE",
+    "PASSKEY_TOKENS",
+    "REAUTHENTICATE_APP",
     "REAUTHENTICATE_BROWSER",
+    "REAUTHENTICATE_PASSKEY",
     "REAUTHENTICATE_TOKENS",
+    "RECOVERY",
     "SIGN_IN_PAGE",
+    "STEP_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Way",
@@ -38,6 +52,8 @@ class Way:
     """Whether it takes a session's place: whoever comes this way is signed in already."""
     page: bool = False
     """Whether it is a page of ours for people, and not part of the API."""
+    enrols: bool = False
+    """Whether a second factor is added on the way: only where one is required."""
 
 
 TOKEN_ENDPOINT = Way("token endpoint", "POST", "/users/token", "bearer", (PASSWORD,))
@@ -60,6 +76,78 @@ CONFIRMATION_PAGE = Way(
 MAIL_CODE_PAGE = Way(
     "page of a code by mail", "POST", "/sign-in/code", "cookie", (MAIL,), flow=True, page=True
 )
+PASSKEY_PAGE = Way(
+    "sign-in page with a passkey", "POST", "/sign-in", "cookie", (VERIFIED_PASSKEY,), flow=True, page=True
+)
+STEP_PAGE = Way(
+    "page of the second step", "POST", "/sign-in/step", "cookie", (PASSWORD, TOTP), flow=True, page=True
+)
+ENROL_PAGE = Way(
+    "page of an app that is added",
+    "POST",
+    "/sign-in/enrol",
+    "cookie",
+    (PASSWORD, TOTP),
+    flow=True,
+    page=True,
+    enrols=True,
+)
+PASSKEY_TOKENS = Way("passkey for tokens", "POST", "/login/proof", "bearer", (VERIFIED_PASSKEY,), flow=True)
+PASSKEY_BROWSER = Way(
+    "passkey for a browser", "POST", "/login/proof", "cookie", (VERIFIED_PASSKEY,), flow=True
+)
+APP_BROWSER = Way(
+    "password and app for a browser", "POST", "/login/proof", "cookie", (PASSWORD, TOTP), flow=True
+)
+APP_AT_THE_TOKEN_ENDPOINT = Way(
+    "password and app at the token endpoint", "POST", "/users/token", "bearer", (PASSWORD, TOTP), flow=True
+)
+RECOVERY = Way(
+    "password and recovery code for tokens",
+    "POST",
+    "/login/proof",
+    "bearer",
+    (PASSWORD, RECOVERY_CODE),
+    flow=True,
+)
+KEY_SECOND = Way(
+    "password and key for a browser", "POST", "/login/proof", "cookie", (PASSWORD, PASSKEY), flow=True
+)
+MAIL_AND_APP = Way("mail and app for tokens", "POST", "/login/proof", "bearer", (MAIL, TOTP), flow=True)
+ENROL_APP = Way(
+    "app that is added for tokens",
+    "POST",
+    "/login/proof",
+    "bearer",
+    (PASSWORD, TOTP),
+    flow=True,
+    enrols=True,
+)
+ENROL_PASSKEY = Way(
+    "passkey that is added for a browser",
+    "POST",
+    "/login/proof",
+    "cookie",
+    (PASSWORD, PASSKEY),
+    flow=True,
+    enrols=True,
+)
+REAUTHENTICATE_APP = Way(
+    "reauthentication with an app",
+    "POST",
+    "/users/me/reauthenticate",
+    "bearer",
+    (PASSWORD, TOTP),
+    renews=True,
+)
+REAUTHENTICATE_PASSKEY = Way(
+    "reauthentication with a passkey",
+    "POST",
+    "/users/me/reauthenticate",
+    "cookie",
+    (VERIFIED_PASSKEY,),
+    renews=True,
+)
 
 WAYS = (
     TOKEN_ENDPOINT,
@@ -74,4 +162,18 @@ WAYS = (
     SIGN_IN_PAGE,
     CONFIRMATION_PAGE,
     MAIL_CODE_PAGE,
+    PASSKEY_PAGE,
+    STEP_PAGE,
+    ENROL_PAGE,
+    PASSKEY_TOKENS,
+    PASSKEY_BROWSER,
+    APP_BROWSER,
+    APP_AT_THE_TOKEN_ENDPOINT,
+    RECOVERY,
+    KEY_SECOND,
+    MAIL_AND_APP,
+    ENROL_APP,
+    ENROL_PASSKEY,
+    REAUTHENTICATE_APP,
+    REAUTHENTICATE_PASSKEY,
 )

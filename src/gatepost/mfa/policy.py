@@ -11,6 +11,9 @@ TOTP = "totp"
 PASSKEY = "passkey"
 RECOVERY_CODE = "recovery_code"
 
+# All of them are things that somebody has: two of them together are one kind of factor.
+_SECONDS = frozenset({TOTP, PASSKEY, RECOVERY_CODE})
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -28,7 +31,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class FactorStep:
-    """One of these methods is still to be shown. None of them: only another first factor would do."""
+    """One of these methods is still to be shown. None of them: a first factor would do, as there was none."""
 
     methods: tuple[str, ...]
 
@@ -57,11 +60,12 @@ def judge_factors(
     if policy == "off" or enough_alone:
         return None
     if enrolled.factors:
+        first = not _SECONDS.issuperset(shown)
         # A code that was used is gone from those left, and has been shown all the same.
-        seconds = {*enrolled.factors, RECOVERY_CODE}
-        if remembered or (len(set(shown)) > 1 and not seconds.isdisjoint(shown)):
+        second = not {*enrolled.factors, RECOVERY_CODE}.isdisjoint(shown)
+        if first and (second or remembered):
             return None
-        return FactorStep(tuple(method for method in enrolled.methods if method not in shown))
+        return FactorStep(tuple(each for each in enrolled.methods if each not in shown) if first else ())
     if policy == "required" or (policy == "required-for-administrators" and administrator):
         return EnrolmentNeeded((TOTP, PASSKEY))
     return None

@@ -37,7 +37,11 @@ class OtherFactors(Protocol):
     """The second factors of a person that another room keeps."""
 
     async def of(self, user_id: UUID) -> frozenset[str]:
-        """Return the methods by which the person can show them."""
+        """Return the methods by which the person can show them, as committed."""
+        ...
+
+    async def of_now(self, user_id: UUID) -> frozenset[str]:
+        """Return the same inside the transaction."""
         ...
 
     async def remove_all(self, user_id: UUID) -> None:
@@ -77,18 +81,14 @@ class Mfa:
 
     async def enrolled(self, user_id: UUID) -> Enrolled:
         """Return the second factors that a person has, as committed."""
-        return await self._enrolled(
-            user_id, await self._work.read.first(queries.ENROLLED, {"user_id": user_id})
-        )
+        others = await self._others.of(user_id) if self._others else frozenset[str]()
+        return _enrolled(await self._work.read.first(queries.ENROLLED, {"user_id": user_id}), others)
 
     async def enrolled_now(self, user_id: UUID) -> Enrolled:
         """Return the same inside the transaction."""
         row = (await self._work.execute(queries.ENROLLED, {"user_id": user_id})).one()
-        return await self._enrolled(user_id, row)
-
-    async def _enrolled(self, user_id: UUID, row: Any) -> Enrolled:
-        others = await self._others.of(user_id) if self._others else frozenset[str]()
-        return Enrolled(others | ({TOTP} if row.apps else set()), row.codes)
+        others = await self._others.of_now(user_id) if self._others else frozenset[str]()
+        return _enrolled(row, others)
 
     async def check_totp(self, user_id: UUID, code: str) -> None:
         """Take a code of one of a person's apps: each once, and none that is older than the last that was taken.
@@ -287,3 +287,7 @@ class Mfa:
             .execution_options(synchronize_session=False)
         )
         return (await self._work.execute(statement)).first() is not None
+
+
+def _enrolled(row: Any, others: frozenset[str]) -> Enrolled:
+    return Enrolled(others | ({TOTP} if row.apps else set()), row.codes)

@@ -104,6 +104,11 @@ def _are_many(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
     return data["failures"] % FREE == 0
 
 
+def _is_by_itself(data: Mapping[str, Any], _private: Mapping[str, Any]) -> bool:
+    # That all factors were removed is told once, and not for each.
+    return data["reason"] != "factors_reset"
+
+
 _ALL = (
     Occasion(EmailVerificationAsked, "verify_email"),
     Occasion(SignUpRepeated, "already_registered"),
@@ -115,7 +120,7 @@ _ALL = (
     Occasion(RefreshTokenReused, "sessions_ended_by_reuse", scene="session"),
     Occasion(PasswordChanged, "password_changed", scene="request"),
     Occasion(PasskeyAdded, "factor_added", scene="request"),
-    Occasion(PasskeyRemoved, "factor_removed", scene="request"),
+    Occasion(PasskeyRemoved, "factor_removed", scene="request", told_if=_is_by_itself),
     Occasion(UserChanged, "email_changed", scene="request", told_if=_old_address_is_known),
     Occasion(FactorAdded, "factor_added", scene="request"),
     Occasion(FactorRemoved, "factor_removed", scene="request"),

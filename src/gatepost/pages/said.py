@@ -81,6 +81,6 @@ def what_is_wrong(error: DomainError | ValidationError, names: Mapping[str, str]
             for item in error.errors(include_input=False, include_url=False)
         }
         return [Wrong(names.get(name, name), code) for name, code in found.items()]
-    why = error.weakness if isinstance(error, PasswordRefused) else ""
+    why = error.weakness if isinstance(error, PasswordRefused) else str(error.retry_after or "")
     name = error.field or ""
     return [Wrong(names.get(name, name), error.code, why)]

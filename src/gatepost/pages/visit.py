@@ -23,6 +23,7 @@ from gatepost.pages.said import Said, typed_in, what_is_wrong
 from gatepost.tokens import Authenticated, TokenInvalid
 
 __all__ = [
+    "CODES",
     "OF_PAGES",
     "REFUSALS",
     "SECURITY",
@@ -44,6 +45,7 @@ OF_PAGES = "gatepost.of_pages"
 
 HOME = "/account"
 SECURITY = f"{HOME}/security"
+CODES = f"{SECURITY}/codes"
 _A_YEAR = 365 * 24 * 3600
 _A_WHILE = 120
 _KEPT = timedelta(minutes=10)

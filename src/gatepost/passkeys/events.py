@@ -52,7 +52,7 @@ RefusalReason = Literal[
     "removed",
 ]
 
-RemovalReason = Literal["by_owner", "address_proven"]
+RemovalReason = Literal["by_owner", "address_proven", "factors_reset"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,7 @@ class PasskeyRemoved(Event):
     """A passkey lets nobody in any more.
 
     `address_proven`: it was added before anybody had shown that the address of the account is theirs.
+    `factors_reset`: all second factors of the person were removed.
     """
 
     type: ClassVar[str] = "passkey.removed"

@@ -127,8 +127,13 @@ class Passkeys:
         return Standing.of(user)
 
     async def has_any(self, user_id: UUID) -> bool:
-        """Tell whether a person has a passkey."""
-        return bool(await self._work.read.rows(queries.CREDENTIALS, {"user_id": user_id}))
+        """Tell whether a person has a passkey, as committed."""
+        row = await self._work.read.first(queries.COUNT, {"user_id": user_id})
+        return bool(row and row.passkeys)
+
+    async def has_any_now(self, user_id: UUID) -> bool:
+        """Tell the same inside the transaction."""
+        return bool((await self._work.execute(queries.COUNT, {"user_id": user_id})).scalar_one())
 
     async def remove_all(self, user_id: UUID, reason: RemovalReason) -> int:
         """Remove all passkeys of a person, whose row the caller has locked; return how many there were."""

@@ -7,7 +7,7 @@ clear; that no key signs before others can know it, and none that was revoked co
 
 from gatepost.tokens.access_token import AccessTokens, TokenClaims
 from gatepost.tokens.callers import Authenticated, Authentication, Callers, Leased, Unchanged, session_cookies
-from gatepost.tokens.discovery import Metadata, well_known_path
+from gatepost.tokens.discovery import MFA_GRANT, Metadata, well_known_path
 from gatepost.tokens.dpop import DPOP_ALGORITHMS, DpopProof, SenderKeys, spent_proofs
 from gatepost.tokens.errors import (
     DpopProofInvalid,
@@ -37,6 +37,7 @@ from gatepost.tokens.settings import TokenOptions
 
 __all__ = [
     "DPOP_ALGORITHMS",
+    "MFA_GRANT",
     "SEALED",
     "UNOPENED",
     "AccessTokens",

@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 from gatepost.tokens.dpop import DPOP_ALGORITHMS
 from gatepost.tokens.service import FIRST_PARTY_SCOPE
 
-__all__ = ["WELL_KNOWN", "Metadata", "well_known_path"]
+__all__ = ["MFA_GRANT", "WELL_KNOWN", "Metadata", "well_known_path"]
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
+
+MFA_GRANT = "urn:gatepost:params:oauth:grant-type:mfa"
+"""The grant that goes on with a sign-in after `mfa_required`."""
 
 
 class Metadata:
@@ -25,7 +28,7 @@ class Metadata:
             "scopes_supported": [FIRST_PARTY_SCOPE],
             # There is no authorization endpoint, so none; the member itself is required.
             "response_types_supported": [],
-            "grant_types_supported": ["password", "refresh_token"],
+            "grant_types_supported": ["password", "refresh_token", MFA_GRANT],
             "token_endpoint_auth_methods_supported": ["none"],
             "dpop_signing_alg_values_supported": [*DPOP_ALGORITHMS],
             "gatepost_revoked_sessions_uri": f"{issuer}/sessions/revoked",

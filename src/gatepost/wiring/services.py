@@ -17,17 +17,15 @@ from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.exports import Exports
 from gatepost.login import (
-    MAIL,
-    PASSWORD,
     Conditions,
-    Enrolled,
     Flows,
+    FlowSteps,
     KnownNetworks,
     Login,
-    MailProver,
     PasswordProver,
     ProvenAddress,
     SignInMails,
+    Verdicts,
 )
 from gatepost.mfa import FactorResets, Factors, Mfa, RememberedDevices
 from gatepost.notices import Notices
@@ -48,6 +46,8 @@ from gatepost.tokens import (
 )
 from gatepost.users import Users
 from gatepost.wiring.parts import Parts
+from gatepost.wiring.passkey_factors import PasskeyFactors
+from gatepost.wiring.ways_in import conditions_of, provers_of
 
 __all__ = ["Wiring"]
 
@@ -70,6 +70,7 @@ class Wiring:
             Enrolment: self.enrolment,
             OwnPasskeys: self.own_passkeys,
             Login: self.login,
+            FlowSteps: self.flow_steps,
             SignInMails: self.sign_in_mails,
             Accounts: self.accounts,
             Setup: self.setup,
@@ -154,7 +155,7 @@ class Wiring:
         options = parts.settings
         known = KnownNetworks(work, parts.network, options.limits.known_for, options.sessions)
         password = PasswordProver(work, self.users(work), self.passwords(work), parts.limits, known)
-        mail = MailProver(work, self.users(work), self.mail_proofs(work), self.proven_address(work))
+        mfa = self.mfa(work)
         return Login(
             work,
             self.users(work),
@@ -162,16 +163,39 @@ class Wiring:
             self.tokens(work),
             self.flows(work),
             parts.limits,
+            mfa,
             password,
-            {PASSWORD.name: password, **({MAIL.name: mail} if self._signs_in_by_mail else {})},
-            # A room of second steps says here which of its methods somebody has set up.
-            Enrolled(),
-            Conditions(
-                proofs_last=options.login.flow_lifetime,
-                first=(PASSWORD, MAIL) if self._signs_in_by_mail else (PASSWORD,),
-                verified_email=options.accounts.email_verification == "required",
-                tells_unverified=not options.accounts.sign_up_hides_accounts,
+            provers_of(
+                work,
+                self.users(work),
+                password,
+                (self.mail_proofs(work), self.proven_address(work)) if self._signs_in_by_mail else None,
+                self.passkeys(work),
+                self.enrolment(work),
+                mfa,
             ),
+            self.verdicts(work),
+            self._conditions,
+        )
+
+    @property
+    def _conditions(self) -> Conditions:
+        return conditions_of(self._parts.settings, by_mail=self._signs_in_by_mail)
+
+    def verdicts(self, work: Work) -> Verdicts:
+        return Verdicts(work, self.mfa(work), self.access(work), self._conditions)
+
+    def flow_steps(self, work: Work) -> FlowSteps:
+        return FlowSteps(
+            work,
+            self.flows(work),
+            self.verdicts(work),
+            self.users(work),
+            self.passkeys(work),
+            self.enrolment(work),
+            self.mfa(work),
+            self.factor_resets(work),
+            self._parts.limits,
         )
 
     @property
@@ -210,6 +234,7 @@ class Wiring:
             self.remembered_devices(work),
             parts.settings.mfa,
             parts.settings.brand.name,
+            PasskeyFactors(self.passkeys(work)),
         )
 
     def factors(self, work: Work) -> Factors:

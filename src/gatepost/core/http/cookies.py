@@ -52,6 +52,7 @@ class Cookies:
         self.said_name = f"{prefix}gp_said"
         self.kept_name = f"{prefix}gp_kept"
         self.language_name = f"{prefix}gp_language"
+        self.device_name = f"{prefix}gp_device"
 
     # ── the cookies ──────────────────────────────────────────────────────────────────────────────
 

@@ -19,6 +19,8 @@ __all__ = ["MailProver", "ShownMail"]
 class ShownMail:
     """A link or a code that was right."""
 
+    method = MAIL
+
     def __init__(
         self,
         work: Work,
@@ -65,8 +67,6 @@ class ShownMail:
 
 class MailProver:
     """Checks links and codes. Both are for the flow that asked, a link unless the person wants it otherwise."""
-
-    method = MAIL
 
     def __init__(self, work: Work, users: Users, proofs: MailProofs, proven: ProvenAddress) -> None:
         self._work = work

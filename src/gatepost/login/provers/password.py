@@ -18,6 +18,8 @@ __all__ = ["PasswordProver", "ShownPassword"]
 class ShownPassword:
     """A password that was right."""
 
+    method = PASSWORD
+
     def __init__(
         self, passwords: Passwords, attempt: Attempt, checked: CheckedPassword, standing: Standing, given: str
     ) -> None:
@@ -47,8 +49,6 @@ class ShownPassword:
 
 class PasswordProver:
     """Checks passwords."""
-
-    method = PASSWORD
 
     def __init__(
         self, work: Work, users: Users, passwords: Passwords, limits: Limits, known: KnownNetworks

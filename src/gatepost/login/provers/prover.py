@@ -15,11 +15,12 @@ __all__ = ["Context", "Prover", "Shown"]
 class Context:
     """Where evidence is shown: in a flow or none, and in a browser that has a session already or not.
 
-    `person` is whom the steps before were about: a second step is theirs. `binding_digest` names the client that
-    began the flow.
+    `person` is whom the steps before were about: a second step is theirs, and `version` is which of them was judged.
+    `binding_digest` names the client that began the flow, or the session that is renewed.
     """
 
     person: UUID | None = None
+    version: int | None = None
     binding_digest: bytes | None = field(default=None, repr=False)
     here: Principal | None = None
 
@@ -33,6 +34,11 @@ class Shown(Protocol):
     @property
     def standing(self) -> Standing:
         """Whose it is, as they were when it was looked at."""
+        ...
+
+    @property
+    def method(self) -> Method:
+        """What it is worth."""
         ...
 
     async def accepted(self) -> None:
@@ -59,12 +65,11 @@ class Shown(Protocol):
 class Prover(Protocol):
     """One method of showing who one is."""
 
-    method: Method
-
     async def check(self, given: Any, context: Context) -> Shown:
-        """Look at what was given, before the transaction. Raises InvalidCredentials, LimitExceeded.
+        """Look at what was given. Raises InvalidCredentials, LimitExceeded.
 
         `given` is the method's own kind of step. It charges the limits of the account itself, before it looks anything
-        up, and does the same work for an account that there is not.
+        up, and does the same work for an account that there is not. Before the transaction, but for what is quick and
+        counted: a code is used up, or counted as wrong, when it is looked at.
         """
         ...

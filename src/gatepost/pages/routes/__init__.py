@@ -6,6 +6,7 @@ from gatepost.pages.routes import (
     data,
     devices,
     email,
+    enrol,
     home,
     links,
     notices,
@@ -19,6 +20,7 @@ from gatepost.pages.routes import (
     sign_in_mail,
     sign_up,
     static,
+    step,
 )
 
 __all__ = ["ALWAYS", "FRONT", "HOSTED"]
@@ -27,6 +29,8 @@ ALWAYS = (links.pages, sign_in_link.pages, static.files)
 HOSTED = (
     sign_in.pages,
     sign_in_mail.pages,
+    step.pages,
+    enrol.pages,
     sign_up.pages,
     recovery.pages,
     home.pages,

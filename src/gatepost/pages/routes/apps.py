@@ -7,14 +7,13 @@ from fastapi import Response
 from gatepost.mfa import ConfirmTotp, FactorNotFound, Factors, NewTotp, qr_svg
 from gatepost.pages.routes.journey import digits_of, journey
 from gatepost.pages.routes.security import numbered
-from gatepost.pages.visit import REFUSALS, SECURITY, MemberHere, OwnFormHere
+from gatepost.pages.visit import CODES, REFUSALS, SECURITY, MemberHere, OwnFormHere
 
 __all__ = ["pages"]
 
 pages = journey()
 
 _NEW = f"{SECURITY}/app"
-_CODES = f"{SECURITY}/codes"
 
 
 # ── adding one ───────────────────────────────────────────────────────────────────────────────────────
@@ -59,8 +58,8 @@ async def _confirm(visit: MemberHere, given: ConfirmTotp) -> Response:
         done = await visit.home.build(Factors, work).confirm_totp(visit.me, given)
     if done.recovery_codes is None:
         return visit.forget(visit.go(visit.place(SECURITY), "app-added"))
-    answer = visit.go(visit.place(_CODES), "app-added")
-    visit.keep(answer, _CODES, visit.me.subject, codes=done.recovery_codes)
+    answer = visit.go(visit.place(CODES), "app-added")
+    visit.keep(answer, CODES, visit.me.subject, codes=done.recovery_codes)
     return answer
 
 
@@ -95,7 +94,7 @@ async def remove(visit: MemberHere, form: OwnFormHere, app: str) -> Response:
 # ── recovery codes ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pages.get(_CODES)
+@pages.get(CODES)
 async def codes(visit: MemberHere) -> Response:
     """Show those that were just made until somebody has kept them; else how many are left."""
     made = visit.kept(visit.me.subject)
@@ -106,16 +105,17 @@ async def codes(visit: MemberHere) -> Response:
     return visit.page("codes-new", left=found.recovery_codes_left)
 
 
-@pages.post(_CODES)
+@pages.post(CODES)
 async def make(visit: MemberHere, form: OwnFormHere) -> Response:
     """Make new ones in the place of those of before, or show them no more."""
     if form.get("do") == "done":
-        return visit.forget(visit.go(visit.place(SECURITY), "codes-kept"))
+        onward = visit.wanted or visit.place(SECURITY)
+        return visit.forget(visit.go(onward, "codes-kept"))
     try:
         async with visit.work() as work:
             made = await visit.home.build(Factors, work).new_codes(visit.me)
     except REFUSALS as error:
         return visit.back(error, form)
     answer = visit.go(visit.here)
-    visit.keep(answer, _CODES, visit.me.subject, codes=made)
+    visit.keep(answer, CODES, visit.me.subject, codes=made)
     return answer

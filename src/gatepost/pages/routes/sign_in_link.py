@@ -54,7 +54,7 @@ async def sign_in(visit: VisitHere) -> Response:
             admitted = await visit.home.build(Login, work).with_link(token, binding, here=visit.me_here)
     except (InvalidCredentials, EmailUnverified, FlowInvalid, MethodOff):
         return told_to_nobody(visit.page("dead-link", 400))
-    return let_in(visit, admitted, visit.place(f"{_PATH}/done"))
+    return let_in(visit, admitted, onward=visit.place(f"{_PATH}/done"))
 
 
 @pages.get(f"{_PATH}/done")

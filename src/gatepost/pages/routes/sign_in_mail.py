@@ -57,4 +57,4 @@ async def come_in(visit: VisitHere, form: FormHere) -> Response:
         return visit.back(error, form)
     except REFUSALS as error:
         return visit.back(error, form, **{"": "code"})
-    return let_in(visit, outcome)
+    return let_in(visit, outcome, flow)
