@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 import httpx2
+import pyotp
 from PIL import Image
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, CDPSession, Page, async_playwright
 
 from scripts.pictures import BROWSER_FLAGS, writes_chinese
 from tests.axe import RUN, axe, findings
@@ -32,10 +33,21 @@ COLORS = 64
 PASSWORD = "tangerine-lighthouse-42"
 NEW = "harvest-lantern-58"
 EMAIL = "ada@example.com"
+GRACE = "grace@example.com"
+ADMIN = "admin@example.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
 )
+
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 
 SETTINGS = {
     "GATEPOST_ENVIRONMENT": "test",
@@ -56,6 +68,7 @@ class Album:
     context: BrowserContext
     page: Page
     checker: str
+    authenticator: "Authenticator"
     found: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
@@ -76,8 +89,8 @@ class Album:
                 self.found.append(f"{name}-{width}: wider than the screen")
 
     async def open(self, path: str) -> None:
-        """Open a page."""
-        await self.page.goto(f"{self.server.url}{path}")
+        """Open a page, by a name: passkeys know no addresses."""
+        await self.page.goto(f"{named(self.server.url)}{path}")
 
     async def fill(self, **typed: str) -> None:
         """Fill in the form, and send it."""
@@ -98,13 +111,40 @@ class Album:
         return next(links[0] for links in found if links)
 
 
+def named(url: str) -> str:
+    """Return the address of a service on this machine by its name."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+@dataclass
+class Authenticator:
+    """The one that a browser has for tests. Somebody is at hand, who touches it at once whenever it is asked."""
+
+    devtools: CDPSession
+    id: str
+
+    async def is_at_hand(self, at_hand: bool) -> None:
+        """Have nobody there, or somebody again: then even what a page only offers is taken."""
+        told = {"authenticatorId": self.id, "enabled": at_hand}
+        await self.devtools.send("WebAuthn.setAutomaticPresenceSimulation", told)
+
+
+async def give_authenticator(page: Page) -> Authenticator:
+    """Give a browser an authenticator that verifies whoever is asked."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    added = await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    return Authenticator(devtools, added["authenticatorId"])
+
+
 @asynccontextmanager
 async def opened(server: Server, program: str, checker: str) -> AsyncGenerator[Album]:
     """Open a browser in front of the service."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
         context = await browser.new_context(user_agent=FIREFOX, locale="en-GB")
-        yield Album(server, context, await context.new_page(), checker)
+        page = await context.new_page()
+        yield Album(server, context, page, checker, await give_authenticator(page))
         await browser.close()
 
 
@@ -201,6 +241,70 @@ async def by_mail(album: Album) -> None:
     await album.take("link-sign-in-done")
 
 
+async def second_steps(album: Album) -> None:
+    """Take what is seen by somebody who has more than a password."""
+    new = {"email": GRACE, "password": PASSWORD, "name": "Grace Hopper"}
+    httpx2.post(f"{album.server.url}/users/", json=new)
+    await album.context.clear_cookies()
+    await album.open("/sign-in?return_to=/account/security")
+    await album.fill(email=GRACE, password=PASSWORD)
+    await album.take("security-none")
+    await album.open("/account/security/passkey")
+    await album.take("security-passkey")
+    await album.fill(name="This laptop")
+    # Whoever has a factor shows it before they change any.
+    await album.open("/account/security/app")
+    await album.take("account-confirm-second")
+    await album.press("Use a passkey")
+    await album.take("security-app")
+    await album.fill(name="Phone")
+    await album.take("security-app-code")
+    await album.fill(code="000000")
+    await album.take("security-app-code-wrong")
+    secret = "".join((await album.page.locator("#key").inner_text()).split())
+    await album.fill(code=pyotp.TOTP(secret).now())
+    await album.take("security-codes")
+    codes = await album.page.locator("#codes li").all_inner_texts()
+    await album.authenticator.is_at_hand(False)
+    await album.press("I have kept them")
+    await album.context.clear_cookies()
+    await album.open("/sign-in?return_to=/account/security")
+    await album.fill(email=GRACE, password=PASSWORD)
+    await album.take("step")
+    await album.fill(code="000000")
+    await album.take("step-wrong")
+    await album.page.get_by_role("link", name="I have lost").click()
+    await album.take("step-lost")
+    await album.press("Remove my second step")
+    await album.take("step-lost-done")
+    await album.open("/sign-in?return_to=/account/security")
+    await album.fill(email=GRACE, password=PASSWORD)
+    await album.page.get_by_role("link", name="Use a recovery code").click()
+    await album.take("step-recovery")
+    await album.page.check("[name=remember_device]")
+    await album.fill(code=codes[0])
+    await album.take("security")
+    await album.open("/account/security/codes")
+    await album.take("security-codes-new")
+    await album.open("/account/security")
+    await album.page.get_by_role("link", name="Change: This laptop").click()
+    await album.take("security-passkey-change")
+    await album.open("/account/security")
+    await album.page.get_by_role("link", name="Remove: Phone").click()
+    await album.take("security-app-remove")
+    await album.context.clear_cookies()
+
+
+async def enrolment(album: Album) -> None:
+    """Take what is seen by an administrator who must add a second step before they are let in."""
+    await album.open("/sign-in")
+    await album.fill(email=ADMIN, password=PASSWORD)
+    await album.take("enrol")
+    await album.press("Use an authenticator app")
+    await album.take("enrol-app")
+    await album.context.clear_cookies()
+
+
 async def the_end(album: Album) -> None:
     """Take the end of the account, and the way back."""
     await album.open("/account/delete")
@@ -213,7 +317,7 @@ async def the_end(album: Album) -> None:
     await album.take("link-keep-account-done")
 
 
-PARTS = (outside, links, inside, another_address, by_mail, the_end)
+PARTS = (outside, links, inside, another_address, by_mail, the_end, second_steps, enrolment)
 
 
 async def main() -> int:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from scripts.page_pictures import PARTS, PICTURES, SCHEMES, SETTINGS, Album
+from scripts.page_pictures import PARTS, PICTURES, SCHEMES, SETTINGS, Album, give_authenticator
 from scripts.pictures import BROWSER_FLAGS
 from tests.axe import RUN, axe_or_skip, findings
 from tests.make import PASSWORD
@@ -61,7 +61,8 @@ class Inspection(Album):
 
 async def test_axe_finds_nothing_on_any_page_and_no_policy_is_broken(server: Server, chrome: Browser) -> None:
     context = await chrome.new_context(locale="en-GB")
-    album = Inspection(server, context, await context.new_page(), axe_or_skip())
+    page = await context.new_page()
+    album = Inspection(server, context, page, axe_or_skip(), await give_authenticator(page))
     album.page.on(
         "console",
         lambda said: (

@@ -49,7 +49,7 @@ async def show(visit: MemberHere, form: OwnFormHere) -> Response:
     except TotpDelayed as error:
         return visit.back(error, {})
     except MfaRequired as error:
-        return visit.back(error, form, **{"": "code"})
+        return visit.back(error, form)
     except REFUSALS as error:
         return visit.back(error, form, **{"": "passkey" if "credential" in form else "password"})
     return let_in(visit, admitted)
