@@ -11,7 +11,10 @@ from httpx2 import AsyncClient, Response
 from gatepost import Gatepost
 from gatepost.accounts import Accounts, NewAccount, Setup
 from gatepost.core.clock import MovableClock
-from gatepost.users import Users
+from gatepost.core.principal import MULTI_FACTOR, SINGLE_FACTOR
+from gatepost.sessions import Assurance, Carriage, Sessions
+from gatepost.tokens import Tokens
+from gatepost.users import Standing, Users
 from tests.door import GRACE
 
 PASSWORD = "tangerine-lighthouse-42"
@@ -40,6 +43,28 @@ class SignedIn:
     def headers(self) -> dict[str, str]:
         """The header that authenticates."""
         return {"Authorization": f"Bearer {self.access_token}"}
+
+
+async def strongly_signed_in(gatepost: Gatepost, person: Person) -> SignedIn:
+    """Return a session that was begun with two factors."""
+    return await _with(gatepost, person, Assurance(("pwd", "otp", "mfa"), MULTI_FACTOR))
+
+
+async def weakly_signed_in(gatepost: Gatepost, person: Person) -> SignedIn:
+    """Return a session that was begun with a password alone, as on a device that is remembered."""
+    return await _with(gatepost, person, Assurance(("pwd",), SINGLE_FACTOR))
+
+
+async def _with(gatepost: Gatepost, person: Person, assurance: Assurance) -> SignedIn:
+    async with gatepost.work() as work:
+        standing = Standing.of(await gatepost.build(Users, work).load(person.id))
+        session = await gatepost.build(Sessions, work).start(
+            standing, "first-party", assurance, Carriage("bearer")
+        )
+        assert session is not None
+        tokens_of = gatepost.build(Tokens, work)
+        tokens = await tokens_of.issue(session, tokens_of.grantable(None))
+    return SignedIn(person, tokens.access_token, tokens.refresh_token)
 
 
 class Make:
@@ -72,6 +97,14 @@ class Make:
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return SignedIn(person, body["access_token"], body["refresh_token"])
+
+    async def strongly_signed_in(self, person: Person | None = None) -> SignedIn:
+        """Give somebody a session as after two factors, a new person unless one is given."""
+        return await strongly_signed_in(self._gatepost, person or await self.user())
+
+    async def weakly_signed_in(self, person: Person) -> SignedIn:
+        """Give somebody a session as after one factor, whatever they have."""
+        return await weakly_signed_in(self._gatepost, person)
 
     async def sign_in(self, email: str, password: str) -> Response:
         """Try to sign in; return the answer."""

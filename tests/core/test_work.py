@@ -13,8 +13,12 @@ from gatepost.core.errors import Conflict, DomainError
 from gatepost.core.events import EventRow
 from gatepost.proofs import MailProofs, Purpose
 from gatepost.users import EmailTaken, User, Users
+from tests.authenticator import Authenticator
 from tests.conftest import open_client
+from tests.login.factors import give_app
 from tests.make import PASSWORD, Make
+from tests.mfa.people import shows
+from tests.passkeys.desk import Desk
 
 
 class Kept(Conflict):
@@ -179,7 +183,37 @@ async def unconfirmed_by_the_password(service: Gatepost, make: Make) -> bool:
     return trace["subject"] == person.id and trace["method"] == "current_password"
 
 
+async def wrong_app_code(service: Gatepost, make: Make) -> bool:
+    person = await make.user()
+    assert await shows(service, person, "000000") == "code-wrong"
+    return await traces(service, "totp.refused") == [{"subject": person.id, "failures": 1}]
+
+
+async def passkey_that_is_none(service: Gatepost, make: Make) -> bool:
+    me = await make.signed_in()
+    async with open_client(service) as client:
+        desk = Desk(service, client)
+        made = Authenticator().create(await desk.options(me), "https://evil.example")
+        assert (await desk.send(me, made)).status_code == 400
+    (trace,) = await traces(service, "passkey.refused")
+    return trace["reason"] == "origin"
+
+
+async def second_factor_needed(service: Gatepost, make: Make) -> bool:
+    person = await make.user()
+    await give_app(service, person.id)
+    refused = (await make.sign_in(person.email, person.password)).json()
+    async with open_client(service) as client:
+        step = {**{name: refused[name] for name in ("flow", "binding")}, "method": "totp", "code": "x"}
+        answer = await client.post("/login/proof", json=step)
+    # The flow is there, with the first factor in it.
+    return answer.json()["code"] == "invalid-credentials"
+
+
 KEEPING = {
+    "CodeWrong": wrong_app_code,
+    "PasskeyInvalid": passkey_that_is_none,
+    "MfaRequired": second_factor_needed,
     "EmailUnverified": unverified_address,
     "FlowInvalid": one_wrong_proof_too_many,
     "InvalidCredentials": wrong_password,

@@ -43,7 +43,7 @@ def browser_of(gatepost: Gatepost) -> AsyncClient:
 async def begin(client: AsyncClient, carrier: str = "bearer") -> dict[str, str]:
     """Begin a flow; return what names it."""
     begun = await client.post("/login", json={"carrier": carrier}, headers={"Origin": ORIGIN})
-    assert begun.json()["next"] == ["password", "mail"]
+    assert begun.json()["next"] == ["password", "mail", "passkey"]
     return {name: begun.json()[name] for name in ("flow", "binding")}
 
 
@@ -199,7 +199,7 @@ async def test_v636_switched_off_it_is_off_at_every_door(
     service = Gatepost(off, clock=clock)
     async with service.lifespan(), open_client(service) as other:
         begun = (await other.post("/login", json={})).json()
-        assert begun["next"] == ["password"]
+        assert begun["next"] == ["password", "passkey"]
         flow = {name: begun[name] for name in ("flow", "binding")}
         for answer in (
             await ask(other, flow, person.email),

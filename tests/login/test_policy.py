@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.core.ids import new_id
 from gatepost.core.principal import MULTI_FACTOR, PHISHING_RESISTANT, SINGLE_FACTOR
 from gatepost.login.methods import (
     MAIL,
+    METHODS,
     PASSKEY,
     PASSWORD,
     RECOVERY_CODE,
@@ -17,7 +21,7 @@ from gatepost.login.methods import (
     Method,
 )
 from gatepost.login.policy import Conditions, Proof, Refused, Situation, StepNeeded, judge
-from gatepost.mfa import Enrolled
+from gatepost.mfa import Enrolled, FactorPolicy
 from gatepost.sessions import Assurance
 from gatepost.users import Standing
 
@@ -75,3 +79,40 @@ def test_e15_a_step_is_worth_nothing_once_the_person_has_changed() -> None:
     changed = replace(ADA, version=ADA.version + 1)
     found = judge(CONDITIONS, changed, [proof(PASSWORD), replace(proof(MAIL), version=8)], NOTHING, NOW)
     assert found == Refused("changed")
+
+
+METHODS_SHOWN = st.lists(st.sampled_from([*METHODS.values()]), min_size=1, max_size=5)
+
+
+@given(
+    st.sampled_from(get_args(FactorPolicy)),
+    st.frozensets(st.sampled_from(("totp", "passkey"))),
+    st.booleans(),
+    st.booleans(),
+    METHODS_SHOWN,
+)
+def test_e01_e02_no_methods_in_any_order_are_a_way_around(
+    policy: FactorPolicy, has: frozenset[str], administrator: bool, remembered: bool, shown: list[Method]
+) -> None:
+    conditions = replace(CONDITIONS, factors=policy)
+    situation = Situation(Enrolled(has, 3 if has else 0), administrator, remembered)
+    found = judge(conditions, ADA, [proof(method) for method in shown], situation, NOW)
+    backwards = judge(conditions, ADA, [proof(method) for method in reversed(shown)], situation, NOW)
+    assert found == backwards
+    kinds = {factor for method in shown for factor in method.factors}
+    if isinstance(found, Assurance):
+        # Nobody comes in who has not said who they are, and no assurance is above what was shown.
+        assert any(method.comes_first for method in shown)
+        assert (found.acr == SINGLE_FACTOR) == (len(kinds) < 2)
+        must = policy == "required" or (policy == "required-for-administrators" and administrator)
+        if policy != "off" and has and not remembered:
+            assert len(kinds) > 1
+            own = {*has, "recovery_code"}
+            assert own & {method.step for method in shown} or VERIFIED_PASSKEY in shown
+        if must and not has:
+            assert len(kinds) > 1
+            assert VERIFIED_PASSKEY in shown
+    else:
+        assert isinstance(found, StepNeeded)
+        assert found.methods
+        assert set(found.methods).isdisjoint({method.step for method in shown})

@@ -10,12 +10,8 @@ import pyotp
 from httpx2 import AsyncClient
 
 from gatepost import Gatepost
-from gatepost.core.principal import MULTI_FACTOR
 from gatepost.mfa import CodeWrong, Mfa, TotpDelayed
-from gatepost.sessions import Assurance, Carriage, Sessions
-from gatepost.tokens import Tokens
-from gatepost.users import Standing, Users
-from tests.make import Person, SignedIn
+from tests.make import Person, SignedIn, strongly_signed_in
 
 __all__ = ["App", "enrolled", "recovered", "shows", "strongly_signed_in"]
 
@@ -53,20 +49,6 @@ async def enrolled(client: AsyncClient, me: SignedIn, now: datetime, **new: Any)
     done = await client.post("/users/me/factors/totp/confirm", json=body, headers=me.headers)
     assert done.status_code == 200, done.text
     return App(app.id, app.uri, tuple(done.json()["recovery_codes"] or ()))
-
-
-async def strongly_signed_in(gatepost: Gatepost, person: Person) -> SignedIn:
-    """Return a session that was begun with two factors."""
-    async with gatepost.work() as work:
-        standing = Standing.of(await gatepost.build(Users, work).load(person.id))
-        assurance = Assurance(("pwd", "otp", "mfa"), MULTI_FACTOR)
-        session = await gatepost.build(Sessions, work).start(
-            standing, "first-party", assurance, Carriage("bearer")
-        )
-        assert session is not None
-        tokens_of = gatepost.build(Tokens, work)
-        tokens = await tokens_of.issue(session, tokens_of.grantable(None))
-    return SignedIn(person, tokens.access_token, tokens.refresh_token)
 
 
 async def shows(gatepost: Gatepost, person: Person, code: str) -> str:

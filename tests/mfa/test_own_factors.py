@@ -108,7 +108,7 @@ async def test_d10_with_the_password_alone_nobody_changes_the_factors_of_who_has
 ) -> None:
     me = await make.signed_in()
     app = await enrolled(client, me, clock.now())
-    thief = await make.signed_in(me.person)
+    thief = await make.weakly_signed_in(me.person)
     tries = [
         await client.delete(f"/users/me/factors/{app.id}", headers=thief.headers),
         await client.post("/users/me/factors/recovery-codes", headers=thief.headers),
@@ -228,7 +228,7 @@ async def test_e01_policy_says_whether_one_may_be_added_and_the_last_one_removed
     service = Gatepost(settings.model_copy(update={"mfa": mfa}), clock=clock)
     async with service.lifespan(), open_client(service) as client:
         make = Make(service, client)
-        me = await make.signed_in(await make.administrator())
+        me = await make.weakly_signed_in(await make.administrator())
         begun = await client.post("/users/me/factors/totp", json={}, headers=me.headers)
         if policy == "off":
             assert (begun.status_code, begun.json()["code"]) == (403, "factors-off")

@@ -234,7 +234,7 @@ async def test_e12_an_administrator_cannot_shed_their_own_factor_or_another_s_wi
 ) -> None:
     administrator = await make.signed_in(await make.administrator())
     await enrolled(client, administrator, clock.now())
-    weak = await make.signed_in(administrator.person)
+    weak = await make.weakly_signed_in(administrator.person)
     own, theirs = f"/users/{weak.person.id}/factors/reset", f"/users/{me.person.id}/factors/reset"
     assert (await client.post(own, headers=weak.headers)).json()["code"] == "factors-your-own"
     refused = await client.post(theirs, headers=weak.headers)

@@ -14,7 +14,8 @@ from gatepost.core.clock import MovableClock
 from gatepost.passkeys import Passkey, PasskeyChallenge, PasskeyHandle, PasskeyInvalid
 from gatepost.passwords import Password
 from tests.authenticator import Authenticator, ed25519_key, rsa_key
-from tests.make import Make, SignedIn
+from tests.login.factors import give_passkey
+from tests.make import Make
 from tests.passkeys.desk import ORIGIN, OWN, Desk, desk_with
 from tests.post import Post, by_hand
 from tests.security.expect import assert_challenged, assert_problem
@@ -25,7 +26,7 @@ on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=T
 async def test_a_passkey_is_made_named_listed_and_removed(
     desk: Desk, client: AsyncClient, make: Make
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     phone, stick = Authenticator(synced=True, counts=False), Authenticator(ed25519_key(), verifies=False)
 
     added = await desk.add(me, phone, "  Phone ")
@@ -63,7 +64,7 @@ async def test_a_passkey_is_made_named_listed_and_removed(
 async def test_the_browser_is_told_all_that_it_needs_and_nothing_of_the_account(
     desk: Desk, client: AsyncClient, make: Make
 ) -> None:
-    me = await make.signed_in(await make.user("ada@example.com"))
+    me = await make.strongly_signed_in(await make.user("ada@example.com"))
     known = Authenticator()
     await desk.add(me, known)
 
@@ -98,7 +99,7 @@ async def test_the_browser_is_told_all_that_it_needs_and_nothing_of_the_account(
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "two\nlines", "\u202egnissap", "a\0b"])
 @on_one_database
 async def test_a_name_is_one_line_of_visible_text(desk: Desk, make: Make, name: str) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     made = Authenticator().create(await desk.options(me), ORIGIN)
     assert_problem(await desk.send(me, made, name), 422)
     assert (await desk.send(me, made, "\N{KEY} Ключ")).status_code == 201
@@ -106,7 +107,7 @@ async def test_a_name_is_one_line_of_visible_text(desk: Desk, make: Make, name: 
 
 @on_one_database
 async def test_what_browsers_add_one_day_does_no_harm(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     key = Authenticator(rsa_key(), counts=False)
     made = key.create(await desk.options(me), ORIGIN)
     made |= {"newMember": {"x": 1}, "clientExtensionResults": {"credProps": {"rk": "yes"}, "prf": None}}
@@ -119,10 +120,10 @@ async def test_what_browsers_add_one_day_does_no_harm(desk: Desk, make: Make) ->
 @on_one_database
 async def test_there_is_an_end_to_how_many(database_url: str, tmp_path: Path) -> None:
     async with desk_with(database_url, tmp_path, most_per_user=2) as (desk, make):
-        me = await make.signed_in()
+        me = await make.strongly_signed_in()
         await desk.add(me)
         late = Authenticator().create(await desk.options(me), ORIGIN)
-        await desk.add(await make.signed_in(me.person))
+        await give_passkey(desk.gatepost, me.person.id, Authenticator())
 
         refused = [
             await desk.client.post(f"{OWN}/options", headers=me.headers),
@@ -137,7 +138,7 @@ async def test_there_is_an_end_to_how_many(database_url: str, tmp_path: Path) ->
 async def test_without_a_password_the_last_one_stays(
     gatepost: Gatepost, desk: Desk, client: AsyncClient, make: Make
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     first, second = [(await desk.add(me, Authenticator(), name))["id"] for name in ("one", "two")]
     async with gatepost.database.write() as transaction:
         await transaction.execute(delete(Password).where(Password.user_id == me.person.id))
@@ -155,7 +156,7 @@ async def test_without_a_password_the_last_one_stays(
 async def test_e09_every_change_needs_a_fresh_sign_in_and_every_call_a_session(
     desk: Desk, client: AsyncClient, make: Make, clock: MovableClock
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     added = await desk.add(me)
     key = Authenticator()
     late = key.create(await desk.options(me), ORIGIN)
@@ -179,8 +180,8 @@ async def test_e09_every_change_needs_a_fresh_sign_in_and_every_call_a_session(
 
 @on_one_database
 async def test_d10_a_challenge_is_for_the_session_that_asked(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
-    again, other = await make.signed_in(me.person), await make.signed_in()
+    me = await make.strongly_signed_in()
+    again, other = await make.strongly_signed_in(me.person), await make.strongly_signed_in()
     for thief in (again, other):
         key = Authenticator()
         stolen = key.create(await desk.options(me), ORIGIN)
@@ -194,7 +195,7 @@ async def test_d10_a_challenge_is_for_the_session_that_asked(desk: Desk, make: M
 async def test_e11_nobody_lists_renames_or_removes_anothers(
     desk: Desk, client: AsyncClient, make: Make
 ) -> None:
-    victim, thief = await make.signed_in(), await make.signed_in(await make.administrator())
+    victim, thief = await make.strongly_signed_in(), await make.strongly_signed_in(await make.administrator())
     added = await desk.add(victim)
     path = f"{OWN}/{added['id']}"
     assert await desk.items(thief) == []
@@ -211,7 +212,7 @@ async def test_e11_nobody_lists_renames_or_removes_anothers(
 async def test_erasing_the_account_leaves_nothing(
     gatepost: Gatepost, desk: Desk, client: AsyncClient, make: Make
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     await desk.add(me)
     await desk.options(me)
     assert (await client.delete("/users/me", headers=me.headers)).status_code == 204
@@ -223,7 +224,7 @@ async def test_erasing_the_account_leaves_nothing(
 
 @on_one_database
 async def test_a_copy_of_the_account_has_the_passkeys(desk: Desk, client: AsyncClient, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     added = await desk.add(me)
     await desk.options(me)
     parts = (await client.get("/users/me/export", headers=me.headers)).json()["parts"]
@@ -238,7 +239,7 @@ async def test_a_copy_of_the_account_has_the_passkeys(desk: Desk, client: AsyncC
 async def test_challenges_are_forgotten(
     gatepost: Gatepost, desk: Desk, make: Make, clock: MovableClock
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     for _ in range(3):
         await desk.options(me)
     rows = select(func.count(PasskeyChallenge.id).label("rows"))
@@ -262,7 +263,7 @@ class TestByMail:
     async def test_its_owner_is_told_when_one_is_added_or_removed(
         self, desk: Desk, client: AsyncClient, make: Make, post: Post
     ) -> None:
-        me = await make.signed_in()
+        me = await make.strongly_signed_in()
         await post.letters()
         added = await desk.add(me)
         told = await post.letter("factor_added")
@@ -273,7 +274,7 @@ class TestByMail:
     async def test_a03_who_shows_that_the_address_is_theirs_is_rid_of_passkeys_made_before(
         self, desk: Desk, client: AsyncClient, make: Make, post: Post
     ) -> None:
-        squatter = await make.signed_in(await make.user("victim@example.com"))
+        squatter = await make.strongly_signed_in(await make.user("victim@example.com"))
         planted = Authenticator()
         await desk.add(squatter, planted)
         await post.letters()
@@ -283,15 +284,17 @@ class TestByMail:
             letter = next(each for each in await post.letters() if each.kind == "reset_password")
             reset = await client.post("/password/reset", json={"token": letter.token, "password": password})
             assert reset.status_code == 204
-            owner = await make.sign_in("victim@example.com", password)
-            headers = {"Authorization": f"Bearer {owner.json()['access_token']}"}
-            left = (await client.get(OWN, headers=headers)).json()["items"]
+            # The new password signs nobody in who has a passkey.
+            tried = await make.sign_in("victim@example.com", password)
+            assert tried.status_code == (403 if passkeys_left else 200)
+            owner = await make.weakly_signed_in(squatter.person)
+            left = (await client.get(OWN, headers=owner.headers)).json()["items"]
             assert len(left) == passkeys_left
             if not passkeys_left:
                 with pytest.raises(PasskeyInvalid):
                     await desk.sign_in(planted)
                 # Her own, made now that the address is known to be hers, outlives the next forgotten password.
-                await desk.add(SignedIn(squatter.person, owner.json()["access_token"], ""))
+                await desk.add(owner)
         (removed,) = await desk.events("passkey.removed")
         assert removed["reason"] == "address_proven"
 
@@ -301,7 +304,7 @@ async def test_one_model_of_authenticators_only(database_url: str, tmp_path: Pat
     model = UUID("ee882879-721c-4913-9775-3dfcce97072a")
     chosen: dict[str, Any] = {"aaguids": [model], "user_verification": "required", "discoverable": "required"}
     async with desk_with(database_url, tmp_path, **chosen) as (desk, make):
-        me = await make.signed_in()
+        me = await make.strongly_signed_in()
         options = await desk.options(me)
         assert options["attestation"] == "direct"
         assert options["authenticatorSelection"] == {

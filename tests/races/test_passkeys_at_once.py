@@ -56,7 +56,7 @@ async def test_e10_of_twenty_registrations_with_one_challenge_one_is_made(pair: 
 async def test_e10_of_twenty_who_show_one_answer_one_gets_in(
     gatepost: Gatepost, settings: Settings, clock: MovableClock, client: Any, make: Make
 ) -> None:
-    me, key = await make.signed_in(), Authenticator()
+    me, key = await make.strongly_signed_in(), Authenticator()
     desk = Desk(gatepost, client)
     await desk.add(me, key)
     binding = secrets.token_bytes(32)
@@ -80,7 +80,7 @@ async def test_e10_of_twenty_who_show_one_answer_one_gets_in(
 async def test_e10_what_is_removed_or_overtaken_between_look_and_use_lets_nobody_in(
     gatepost: Gatepost, client: Any, make: Make
 ) -> None:
-    me, key, other = await make.signed_in(), Authenticator(), Authenticator()
+    me, key, other = await make.strongly_signed_in(), Authenticator(), Authenticator()
     desk = Desk(gatepost, client)
     added = await desk.add(me, key)
     await desk.add(me, other)

@@ -155,7 +155,7 @@ SIGN_IN: Mapping[str, tuple[Twist, str]] = {
 
 @no_database_matters
 async def test_e10_what_no_authenticator_makes_is_not_registered(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     found, told = {}, {}
     for name, (twist, _) in REGISTRATION.items():
         made = Authenticator().create(await desk.options(me), ORIGIN, twist)
@@ -178,7 +178,7 @@ async def test_e10_what_no_authenticator_makes_is_not_registered(desk: Desk, mak
 
 @no_database_matters
 async def test_e10_what_no_authenticator_shows_lets_nobody_in(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     key = Authenticator()
     added = await desk.add(me, key)
     assert (await desk.sign_in(key)).passkey_id
@@ -202,7 +202,7 @@ async def test_e10_what_no_authenticator_shows_lets_nobody_in(desk: Desk, make: 
 async def test_e10_a_challenge_counts_once_for_a_while_and_for_who_asked(
     desk: Desk, make: Make, clock: MovableClock
 ) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     key, binding = Authenticator(), secrets.token_bytes(32)
     asked = await desk.options(me)
     made = key.create(asked, ORIGIN)
@@ -253,7 +253,7 @@ async def test_e10_a_challenge_counts_once_for_a_while_and_for_who_asked(
 
 @no_database_matters
 async def test_e10_a_passkey_is_its_owners_alone(desk: Desk, make: Make) -> None:
-    ada, eve = await make.signed_in(), await make.signed_in()
+    ada, eve = await make.strongly_signed_in(), await make.strongly_signed_in()
     hers, theirs = Authenticator(), Authenticator()
     await desk.add(ada, hers)
     await desk.add(eve, theirs)
@@ -304,7 +304,7 @@ async def test_e10_a_passkey_is_its_owners_alone(desk: Desk, make: Make) -> None
 
 @no_database_matters
 async def test_e10_who_was_not_verified_at_first_is_not_verified_later(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     stick, phone = Authenticator(verifies=False), Authenticator()
     await desk.add(me, stick)
     await desk.add(me, phone)
@@ -326,7 +326,7 @@ async def test_e10_who_was_not_verified_at_first_is_not_verified_later(desk: Des
 
 @no_database_matters
 async def test_g03_who_has_shown_nothing_learns_of_nobodys_passkeys(desk: Desk, make: Make) -> None:
-    me = await make.signed_in()
+    me = await make.strongly_signed_in()
     key = Authenticator()
     before = await desk.ask(secrets.token_bytes(32))
     await desk.add(me, key)
@@ -343,7 +343,7 @@ async def test_e10_pages_of_other_domains_only_where_they_are_named(database_url
     options = {"rp_id": "example.com", "origins": [app, apk], "related_origins": [related]}
     async with desk_with(database_url, tmp_path, app, public_url=public, **options) as (desk, make):
         desk.client.base_url = public
-        me = await make.signed_in()
+        me = await make.strongly_signed_in()
         key = Authenticator()
         assert (await desk.add(me, key))["aaguid"]
         for origin in (public, app, apk, related):

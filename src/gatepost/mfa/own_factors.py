@@ -22,7 +22,7 @@ from gatepost.mfa.schemas import (
 from gatepost.mfa.service import Mfa
 from gatepost.mfa.settings import MfaOptions
 from gatepost.tokens import Tokens
-from gatepost.users import Users
+from gatepost.users import User, Users
 
 __all__ = ["Factors"]
 
@@ -96,13 +96,20 @@ class Factors:
         user = await self._users.load(me.subject)
         await self._tokens.confirm(me)
         await self._mfa.remove_totp(user, factor_id)
+        await self.changed(user, me.session_id)
+
+    async def changed(self, user: User, keep: UUID) -> None:
+        """Do what follows when a person has added or removed a factor of any kind. Raises FactorNeeded.
+
+        Their row is locked; the session `keep` goes on.
+        """
         left = await self._mfa.enrolled_now(user.id)
         administrator = ADMIN in await self._access.roles_of(user.id)
         asked = judge_factors(self._options.policy, left, administrator=administrator, shown=())
         if isinstance(asked, EnrolmentNeeded):
             # Otherwise whoever knows the password could add a factor of their own at the next sign-in.
             raise FactorNeeded
-        await self._mfa.changed(user, keep=me.session_id)
+        await self._mfa.changed(user, keep=keep)
 
     async def new_codes(self, me: Principal) -> list[str]:
         """Return new recovery codes in the place of those of before. Raises NoFactor, FactorsOff, as above."""

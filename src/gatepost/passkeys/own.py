@@ -18,10 +18,13 @@ from gatepost.passkeys.site import Site
 from gatepost.tokens import Tokens
 from gatepost.users import User, Users
 
-__all__ = ["HasAnotherWay", "NeedAuthority", "OwnPasskeys"]
+__all__ = ["Changed", "HasAnotherWay", "NeedAuthority", "OwnPasskeys"]
 
 NeedAuthority = Callable[[Principal], Awaitable[None]]
 """Raises ReauthenticationRequired unless somebody's sign-in is enough to change what lets them in."""
+
+Changed = Callable[[User, UUID], Awaitable[None]]
+"""Does what follows when a person has one passkey more or less, in this session; their row is locked."""
 
 HasAnotherWay = Callable[[UUID], Awaitable[bool]]
 """Tells, inside the transaction, whether a person can sign in without any passkey."""
@@ -39,6 +42,7 @@ class OwnPasskeys:
         site: Site,
         need_authority: NeedAuthority,
         has_another_way: HasAnotherWay,
+        changed: Changed,
     ) -> None:
         self._work = work
         self._users = users
@@ -47,6 +51,7 @@ class OwnPasskeys:
         self._site = site
         self._need_authority = need_authority
         self._has_another_way = has_another_way
+        self._changed = changed
 
     async def of(self, user_id: UUID) -> PasskeyList:
         """Return a person's passkeys."""
@@ -65,13 +70,16 @@ class OwnPasskeys:
         return await self._enrolment.options(await self._locked(me), session_binding(me.session_id))
 
     async def register(self, me: Principal, new: NewPasskey) -> PasskeyOut:
-        """Add the passkey that a browser made. What is refused uses its challenge up.
+        """Add the passkey that a browser made. What is refused uses its challenge up. Other sessions end.
 
         Raises ReauthenticationRequired, PasskeyInvalid, TooManyPasskeys, TokenInvalid.
         """
         await self._need_authority(me)
         checked = await self._enrolment.check(me.subject, session_binding(me.session_id), new)
-        return await self._enrolment.add(await self._locked(me), checked)
+        user = await self._locked(me)
+        added = await self._enrolment.add(user, checked)
+        await self._changed(user, me.session_id)
+        return added
 
     async def rename(self, me: Principal, passkey_id: UUID, name: str) -> PasskeyOut:
         """Give a passkey another name. Raises ReauthenticationRequired, PasskeyNotFound, TokenInvalid."""
@@ -91,9 +99,9 @@ class OwnPasskeys:
         return PasskeyOut.model_validate(row)
 
     async def remove(self, me: Principal, passkey_id: UUID) -> None:
-        """Remove a passkey, unless it is the only way in. Sessions that began with it go on.
+        """Remove a passkey, unless it is the only way in. Other sessions end.
 
-        Raises ReauthenticationRequired, PasskeyNotFound, LastWayIn, TokenInvalid.
+        Raises ReauthenticationRequired, PasskeyNotFound, LastWayIn, FactorNeeded, TokenInvalid.
         """
         await self._need_authority(me)
         user = await self._locked(me)
@@ -108,7 +116,7 @@ class OwnPasskeys:
         if not left and not await self._has_another_way(me.subject):
             raise LastWayIn
         # Also counts the change: a sign-in that has checked the passkey sees another version and looks again.
-        await self._users.touch(user)
+        await self._changed(user, me.session_id)
         self._work.events.record(PasskeyRemoved(subject=me.subject, passkey_id=passkey_id, reason="by_owner"))
 
     async def _locked(self, me: Principal) -> User:

@@ -13,7 +13,6 @@ from gatepost.accounts import (
     Setup,
     Verification,
 )
-from gatepost.core.principal import Principal
 from gatepost.core.work import Work
 from gatepost.exports import Exports
 from gatepost.login import (
@@ -135,19 +134,16 @@ class Wiring:
         return Enrolment(work, self.users(work), self.challenges(work), options, self._site)
 
     def own_passkeys(self, work: Work) -> OwnPasskeys:
-        fresh_for = self._parts.settings.accounts.fresh_for
-
-        async def need_fresh(me: Principal) -> None:
-            me.need_fresh(fresh_for, work.now)
-
+        factors = self.factors(work)
         return OwnPasskeys(
             work,
             self.users(work),
             self.tokens(work),
             self.enrolment(work),
             self._site,
-            need_authority=need_fresh,
+            need_authority=factors.need_authority,
             has_another_way=self.passwords(work).is_set,
+            changed=factors.changed,
         )
 
     def login(self, work: Work) -> Login:

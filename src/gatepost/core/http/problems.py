@@ -86,6 +86,14 @@ class Problem(BaseModel):
         None, description="How long ago the sign-in may be for this, in seconds (RFC 9470)."
     )
     acr_values: str | None = Field(None, description="How sure the sign-in must be of the person (RFC 9470).")
+    next: list[str] | None = Field(
+        None, description="Of `mfa-required`: the methods of which one would do as the next step."
+    )
+    flow: str | None = Field(
+        None, description="Of the same: the sign-in that goes on at `POST /login/proof`."
+    )
+    binding: str | None = Field(None, description="Of the same: send it along; a browser's is in a cookie.")
+    expires_in: int | None = Field(None, description="Of the same: life of the flow, in seconds.")
 
 
 _HEADERS: dict[int, dict[str, Any]] = {
