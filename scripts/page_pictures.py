@@ -123,9 +123,16 @@ class Authenticator:
     devtools: CDPSession
     id: str
 
-    async def is_at_hand(self, at_hand: bool) -> None:
-        """Have nobody there, or somebody again: then even what a page only offers is taken."""
-        told = {"authenticatorId": self.id, "enabled": at_hand}
+    async def leave(self) -> None:
+        """Have nobody there: what a page only offers is not taken."""
+        await self._touch(enabled=False)
+
+    async def come_back(self) -> None:
+        """Have somebody there again."""
+        await self._touch(enabled=True)
+
+    async def _touch(self, *, enabled: bool) -> None:
+        told = {"authenticatorId": self.id, "enabled": enabled}
         await self.devtools.send("WebAuthn.setAutomaticPresenceSimulation", told)
 
 
@@ -265,7 +272,7 @@ async def second_steps(album: Album) -> None:
     await album.fill(code=pyotp.TOTP(secret).now())
     await album.take("security-codes")
     codes = await album.page.locator("#codes li").all_inner_texts()
-    await album.authenticator.is_at_hand(False)
+    await album.authenticator.leave()
     await album.press("I have kept them")
     await album.context.clear_cookies()
     await album.open("/sign-in?return_to=/account/security")
