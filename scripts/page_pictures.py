@@ -22,7 +22,7 @@ from playwright.async_api import BrowserContext, CDPSession, Page, async_playwri
 
 from scripts.pictures import BROWSER_FLAGS, writes_chinese
 from tests.axe import RUN, axe, findings
-from tests.processes import Server, free_port, serving
+from tests.processes import Server, free_port, run, serving
 from tests.services import chromium
 
 PICTURES = Path(__file__).parent.parent / "docs" / "images" / "pages"
@@ -53,6 +53,7 @@ SETTINGS = {
     "GATEPOST_ENVIRONMENT": "test",
     "GATEPOST_RATE_LIMITS": "off",
     "GATEPOST_ACCOUNTS__EMAIL_VERIFICATION": "encouraged",
+    "GATEPOST_MFA__POLICY": "required-for-administrators",
     "GATEPOST_ACCOUNTS__DELETION_GRACE": "P7D",
     "GATEPOST_BRAND__TERMS_URL": "https://example.com/terms",
     "GATEPOST_BRAND__PRIVACY_URL": "https://example.com/privacy",
@@ -304,6 +305,8 @@ async def second_steps(album: Album) -> None:
 
 async def enrolment(album: Album) -> None:
     """Take what is seen by an administrator who must add a second step before they are let in."""
+    create = ("users", "create", ADMIN, "--admin", "--password-stdin")
+    run(album.server.output.parent, *create, stdin=PASSWORD).check_returncode()
     await album.open("/sign-in")
     await album.fill(email=ADMIN, password=PASSWORD)
     await album.take("enrol")
