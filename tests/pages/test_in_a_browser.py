@@ -202,5 +202,5 @@ async def test_the_back_button_sends_nothing_again_and_shows_nothing_of_before(
 def test_every_page_has_its_pictures_and_they_stay_small() -> None:
     found = [*PICTURES.iterdir()]
     assert len(found) >= 120
-    assert sum(file.stat().st_size for file in found) < 3_000_000
+    assert sum(file.stat().st_size for file in found) < 4_000_000
     assert {Path(file).suffix for file in found} == {".png"}
