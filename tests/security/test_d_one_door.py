@@ -206,7 +206,7 @@ async def test_e03_garbage_in_any_header_lets_nobody_in(gatepost: Gatepost, make
 async def test_e03_a_policy_that_fails_lets_nobody_in(
     gatepost: Gatepost, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gatepost.login import service
+    from gatepost.login import verdicts
 
     def fail(*_: Any) -> None:
         raise RuntimeError("the policy cannot be read")
@@ -218,7 +218,7 @@ async def test_e03_a_policy_that_fails_lets_nobody_in(
         await entrance_of(way).begin(attempt)
         attempts.append((way, attempt))
     before = await gatepost.database.reads.rows(text("SELECT id FROM sessions"))
-    monkeypatch.setattr(service, "judge", fail)
+    monkeypatch.setattr(verdicts, "judge", fail)
     for way, attempt in attempts:
         answer = await entrance_of(way).finish(attempt)
         assert answer.status_code == 500, way.name
