@@ -60,7 +60,12 @@ _OBJECTS: Mapping[str, Any] = {
         "id": "AAAA",
         "rawId": "AAAA",
         "type": "public-key",
-        "response": {"clientDataJSON": "AAAA", "attestationObject": "AAAA"},
+        "response": {
+            "clientDataJSON": "AAAA",
+            "attestationObject": "AAAA",
+            "authenticatorData": "AAAA",
+            "signature": "AAAA",
+        },
     }
 }
 

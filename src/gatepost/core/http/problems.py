@@ -89,7 +89,9 @@ class Problem(BaseModel):
     next: list[str] | None = Field(
         None, description="Of `mfa-required`: the methods of which one would do as the next step."
     )
-    flow: str | None = Field(None, description="Of the same: the sign-in that goes on at `POST /login/proof`.")
+    flow: str | None = Field(
+        None, description="Of the same: the sign-in that goes on at `POST /login/proof`."
+    )
     binding: str | None = Field(None, description="Of the same: send it along; a browser's is in a cookie.")
     expires_in: int | None = Field(None, description="Of the same: life of the flow, in seconds.")
 
