@@ -45,6 +45,7 @@ no_database_matters = pytest.mark.parametrize("database_url", ["sqlite"], indire
 
 _EXAMPLES = {
     "email": "somebody@example.com",
+    "credential": "{}",
     "password": "tangerine-lighthouse-42",
     "carrier": "bearer",
     "id": str(UUID(int=3)),

@@ -10,7 +10,8 @@ from sqlalchemy import event, select, text, update
 
 from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
-from gatepost.login import MAIL, PASSWORD, WAYS
+from gatepost.login import MAIL, WAYS
+from gatepost.login import PASSWORD as BY_PASSWORD
 from gatepost.login.ways import APP_BROWSER, PASSKEY_TOKENS, RECOVERY
 from gatepost.tokens import RefreshFamily
 from tests.conftest import open_client
@@ -129,7 +130,7 @@ async def test_d14_two_hundred_sign_ins_at_once_each_get_their_own_identity(
     people = [await make.user() for _ in range(20)]
     # Of mails to one person only the newest works.
     # Of several factors that one person adds at once, only the last flow goes on.
-    ways = [way for way in WAYS if way.proofs == (PASSWORD,)]
+    ways = [way for way in WAYS if way.proofs == (BY_PASSWORD,)]
     # More than that are refused, not mixed up: the queues for hashing and for connections have an end.
     places = asyncio.Semaphore(16)
 
@@ -193,7 +194,7 @@ HEADERS = [
 WITH_GARBAGE = [
     way
     for way in WAYS
-    if way.proofs in ((PASSWORD,), (MAIL,)) or way in (PASSKEY_TOKENS, APP_BROWSER, RECOVERY)
+    if way.proofs in ((BY_PASSWORD,), (MAIL,)) or way in (PASSKEY_TOKENS, APP_BROWSER, RECOVERY)
 ]
 
 
@@ -203,7 +204,7 @@ async def test_e03_garbage_in_any_header_lets_nobody_in(gatepost: Gatepost, make
     person = await make.user()
     for header in HEADERS:
         for value in GARBAGE:
-            if way.proofs not in ((PASSWORD,), (MAIL,)):
+            if way.proofs not in ((BY_PASSWORD,), (MAIL,)):
                 # Each attempt adds a factor.
                 person = await make.user()
             attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
