@@ -304,6 +304,7 @@ async def test_your_brand_your_style_and_your_words(
         '{% extends "card.html" %}{% block title %}Ours{% endblock %}'
         "{% block main %}<p>{{ brand.name }}</p>{% endblock %}"
     )
+    (tmp_path / "own" / "forgot.html").write_text("{{ nothing.there }}")
     (tmp_path / "own.css").write_text("body { font-family: serif; }")
     own = make_settings(
         settings.database_location,
@@ -326,7 +327,6 @@ async def test_your_brand_your_style_and_your_words(
         assert (await browser.client.get(style)).text == "body { font-family: serif; }"
         assert (await browser.open("/verify")).title == "Ours"
         # What goes wrong on our side is a page of the card's, with the number under which the log has the rest.
-        (tmp_path / "own" / "forgot.html").write_text("{{ nothing.there }}")
         crashed = await browser.open("/forgot")
         assert (crashed.answer.status_code, crashed.problem) == (500, "internal-error")
         assert crashed.answer.headers["x-request-id"] in crashed.answer.text
