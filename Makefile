@@ -37,6 +37,7 @@ format: $(BIN)/.dev
 
 pictures: $(BIN)/.dev
 	@$(PY) -m scripts.pictures
+	@$(PY) -m scripts.page_pictures
 
 docs: $(BIN)/.docs
 	@sh scripts/docs.sh

@@ -1,8 +1,7 @@
-"""Makes the pictures of every mail and of every page behind a link, in docs/images: `python -m scripts.pictures`.
+"""Makes the pictures of every mail in docs/images/mail, in real Chromium: `python -m scripts.pictures`.
 
-In real Chromium: everything in English, one mail and one page in each other language; 360 and 1280 pixels wide, light
-and dark. Ends with 1 if the accessibility checker finds anything in any of them. Needs Chromium, npm, and fonts with
-Latin and Chinese characters.
+Every message in English, one in each other language; 360 and 1280 pixels wide, light and dark. Ends with 1 if the
+accessibility checker finds anything in any of them. Needs Chromium, npm, and fonts with Latin and Chinese characters.
 """
 
 import asyncio
@@ -18,76 +17,41 @@ from typing import Literal
 from PIL import Image
 from playwright.async_api import Browser, async_playwright
 
+from gatepost.core.mail.message import Mail
 from gatepost.notices import LETTERS, BrandOptions, NoticeOptions, Renderer, preview
-from gatepost.pages import Pages
-from gatepost.proofs import Purpose
 from tests.axe import RUN, axe, findings
 from tests.services import chromium
 
-PICTURES = Path(__file__).parent.parent / "docs" / "images"
-PLACES = (PICTURES / "mail", PICTURES / "pages")
+PICTURES = Path(__file__).parent.parent / "docs" / "images" / "mail"
 WIDTHS = (360, 1280)
 COLORS = 48
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-MAIL_IN_EVERY_LANGUAGE = "sign_in_code"
-PAGE_IN_EVERY_LANGUAGE = "reset-password-refused"
+IN_EVERY_LANGUAGE = "sign_in_code"
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-_STYLE = '<link rel="stylesheet" href="page.css">'
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One mail or page as one screen shows it."""
+    """One mail as one screen shows it."""
 
-    path: Path
-    html: str
+    mail: Mail
     width: int
     scheme: Literal["light", "dark"]
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return PICTURES / f"{self.mail.kind}-{self.mail.language}-{self.width}-{self.scheme}.png"
 
 
 def pictures() -> Iterator[Picture]:
     """Return all pictures to make."""
-    for shown, html in {**mails(), **pages()}.items():
+    renderer = Renderer(BrandOptions(), NoticeOptions())
+    others = [(IN_EVERY_LANGUAGE, language) for language in renderer.languages.supported if language != "en"]
+    for kind, language in [*((kind, "en") for kind in LETTERS), *others]:
         for width in WIDTHS:
             for scheme in SCHEMES:
-                place = shown.with_name(f"{shown.name}-{width}-{scheme}.png")
-                yield Picture(place, html, width, scheme)
-
-
-def mails() -> dict[Path, str]:
-    """Return every mail by the beginning of its pictures' paths."""
-    renderer = Renderer(BrandOptions(), NoticeOptions())
-    others = [
-        (MAIL_IN_EVERY_LANGUAGE, language) for language in renderer.languages.supported if language != "en"
-    ]
-    wanted = [*((kind, "en") for kind in LETTERS), *others]
-    return {
-        PLACES[0] / f"{kind}-{language}": preview(renderer, kind, language).html for kind, language in wanted
-    }
-
-
-def pages() -> dict[Path, str]:
-    """Return every page likewise."""
-    brand = BrandOptions()
-    found = {PLACES[1] / f"{name}-en": html for name, html in link_pages(brand, "en").items()}
-    for language in Renderer(brand, NoticeOptions()).languages.supported:
-        html = link_pages(brand, language)[PAGE_IN_EVERY_LANGUAGE]
-        found[PLACES[1] / f"{PAGE_IN_EVERY_LANGUAGE}-{language}"] = html
-    return found
-
-
-def link_pages(brand: BrandOptions, language: str) -> dict[str, str]:
-    """Return every page that a link leads to, by its name, with its style in it."""
-    made = Pages(brand, NoticeOptions())
-    told = {"token": "x", "refused": False, "least": 8}
-    found = {name: made.render(name, language) for name in ("dead-link", "too-many")}
-    for purpose in Purpose:
-        asked = {**told, "action": purpose.page}
-        found[purpose.page] = made.render(purpose.page, language, **asked)
-        found[f"{purpose.page}-done"] = made.render(f"{purpose.page}-done", language)
-    refused = {**told, "action": Purpose.RESET_PASSWORD.page, "refused": True}
-    found[PAGE_IN_EVERY_LANGUAGE] = made.render(Purpose.RESET_PASSWORD.page, language, **refused)
-    return {name: page.html.replace(_STYLE, f"<style>{made.style}</style>") for name, page in found.items()}
+                yield Picture(preview(renderer, kind, language), width, scheme)
 
 
 async def take(browser: Browser, picture: Picture, checker: str) -> list[str]:
@@ -95,7 +59,7 @@ async def take(browser: Browser, picture: Picture, checker: str) -> list[str]:
     page = await browser.new_page(
         viewport={"width": picture.width, "height": 400}, color_scheme=picture.scheme
     )
-    await page.set_content(picture.html)
+    await page.set_content(picture.mail.html)
     shot = Image.open(BytesIO(await page.screenshot(full_page=True, animations="disabled")))
     # Few colours are enough for text, and a quarter of the bytes.
     shot.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(picture.path, optimize=True)
@@ -122,19 +86,17 @@ async def main() -> int:
             file=sys.stderr,
         )
         return 2
-    for place in PLACES:
-        place.mkdir(parents=True, exist_ok=True)
-        for old in place.glob("*.png"):
-            old.unlink()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.glob("*.png"):
+        old.unlink()
     found: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
         for picture in pictures():
             found += await take(browser, picture, checker)
         await browser.close()
-    made = [each for place in PLACES for each in place.glob("*.png")]
-    size = sum(each.stat().st_size for each in made)
-    print("\n".join([*found, f"{len(made)} pictures, {size // 1024} kB"]))
+    size = sum(each.stat().st_size for each in PICTURES.glob("*.png"))
+    print("\n".join([*found, f"{len(list(pictures()))} pictures, {size // 1024} kB"]))
     return 1 if found else 0
 
 

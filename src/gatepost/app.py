@@ -51,6 +51,7 @@ from gatepost.login import routes as login
 from gatepost.mfa import CodeWrong
 from gatepost.mfa import routes as mfa
 from gatepost.notices import routes as notices
+from gatepost.pages import HtmlRefusals, Pages, Surfaces, pages_surface
 from gatepost.pages import routes as pages
 from gatepost.passkeys import RELATED_ORIGINS, PasskeyInvalid
 from gatepost.passkeys import routes as passkeys
@@ -82,6 +83,7 @@ class Host(Protocol):
     addresses: Addresses
     limits: Limits
     cookies: Cookies
+    pages: Pages
     metadata: Metadata
     testing: Testing | None
 
@@ -133,7 +135,6 @@ ROUTERS = (
     users.api,
     tokens.api,
     for_services.api,
-    pages.pages,
 )
 
 # Asked by probes, which know an address and no name.
@@ -148,6 +149,11 @@ def routers_of(settings: Settings) -> tuple[APIRouter, ...]:
         (passkeys.related, bool(settings.passkeys.related_origins)),
     )
     return (*ROUTERS, *(router for router, there in optional if there))
+
+
+def page_routers_of(settings: Settings) -> tuple[APIRouter, ...]:
+    """Return the routers of the pages."""
+    return (*pages.ALWAYS, *(pages.HOSTED if settings.pages.hosted else ()))
 
 
 def root_routes(gatepost: Host) -> dict[str, Callable[[Request], Awaitable[Response]]]:
@@ -168,12 +174,14 @@ def build_app(gatepost: Host) -> ASGIApp:
     """Return the application of one Gatepost."""
     settings, problems = gatepost.settings, Problems(gatepost.log, STATUSES)
     api = api_surface(gatepost, problems)
-    routes = route_table(api, routers_of(settings))
+    html = html_surface(gatepost, problems)
+    html_routes = route_table(html, page_routers_of(settings))
+    routes = route_table(api, (*routers_of(settings), *page_routers_of(settings)))
     if settings.telemetry:
         # Spans come from the framework: with them, everything goes through it.
-        app: ASGIApp = CrashesRise(Veil(api, routes))
+        app: ASGIApp = CrashesRise(Veil(Surfaces(api, html), routes))
     else:
-        app = Shortcuts(CrashesRise(api), problems, gatepost)
+        app = Surfaces(Shortcuts(CrashesRise(api), problems, gatepost), CrashesRise(html))
     app = Retry(app, problems)
     app = BodyLimit(app, settings.max_body_bytes, settings.request_timeout / 3)
     app = Deadline(app, problems, settings.request_timeout)
@@ -185,6 +193,7 @@ def build_app(gatepost: Host) -> ASGIApp:
     if gatepost.testing is not None:
         app = FollowClock(app, gatepost.testing.clock, PROBED)
     app = CrashAnswers(app, problems)
+    app = HtmlRefusals(app, gatepost.pages, gatepost.cookies, html_routes, routes)
     # Outside all that refuses: a page may read its refusals too.
     app = with_cors(app, settings.cors_origins)
     return Edge(app, gatepost.log, settings.issuer, routes, gatepost.metrics)
@@ -238,9 +247,6 @@ def api_surface(gatepost: Host, problems: Problems) -> FastAPI:
         async with gatepost.lifespan():
             yield
 
-    # Its log records would hold what a request was refused for; ours are redacted.
-    on = gatepost.settings.telemetry
-    telemetry: Any = {"tracing": on, "metrics": on, "logs": False, "auto_configure": on}
     api = FastAPI(
         title="Gatepost",
         version="0.1.0",
@@ -249,13 +255,13 @@ def api_surface(gatepost: Host, problems: Problems) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        telemetry=telemetry,
+        telemetry=telemetry(gatepost.settings),
         separate_input_output_schemas=True,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call their methods
         redirect_slashes=False,
     )
     api.state.gatepost = gatepost
-    if on:
+    if gatepost.settings.telemetry:
         api.add_middleware(Unveil)
     problems.install(api)
     for router in routers_of(gatepost.settings):
@@ -264,6 +270,28 @@ def api_surface(gatepost: Host, problems: Problems) -> FastAPI:
         add_docs(api)
     complete_openapi(api, gatepost.cookies.session_name)
     return api
+
+
+def html_surface(gatepost: Host, problems: Problems) -> FastAPI:
+    """Return the application of the pages, whose refusals `HtmlRefusals` makes pages of."""
+    settings = gatepost.settings
+    front = (pages.FRONT,) if settings.pages.hosted else ()
+    html = pages_surface(
+        gatepost,
+        problems,
+        (*page_routers_of(settings), *front),
+        telemetry(settings) | {"auto_configure": False},
+    )
+    if settings.telemetry:
+        html.add_middleware(Unveil)
+    return html
+
+
+def telemetry(settings: Settings) -> Any:
+    """Return what the framework is to tell of requests."""
+    # Its log records would hold what a request was refused for; ours are redacted.
+    on = settings.telemetry
+    return {"tracing": on, "metrics": on, "logs": False, "auto_configure": on}
 
 
 class Shortcuts:

@@ -123,7 +123,9 @@ class Gatepost:
         sender_keys = SenderKeys(self.database, self.clock)
         self.credentials = Credentials(self.authentication, self.cookies, sender_keys, settings.issuer)
         self.sightings = Sightings(self.work, self.clock, self.log)
-        self.pages = Pages(settings.brand, settings.notices)
+        self.pages = Pages(
+            settings.brand, settings.notices, settings.pages, settings.issuer, settings.return_origins
+        )
         self.metadata = Metadata(settings.issuer)
         self.revoked = RevokedSessions(self.database.reads, self.keys, settings.issuer, self.clock)
         self.bus.add(self.callers)

@@ -105,7 +105,7 @@ async def test_its_owner_gets_in_by_the_mail_and_whoever_was_there_before_is_out
     assert (await client.post("/email/verify", json=shown)).status_code == 400
 
     headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
-    assert (await client.post(letter.page, data={"token": letter.token}, headers=headers)).status_code == 200
+    assert (await client.post(letter.page, data={"token": letter.token}, headers=headers)).status_code == 303
 
     for password in (PASSWORD, OTHER):
         assert (await make.sign_in("ada@example.com", password)).status_code == 400

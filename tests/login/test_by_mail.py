@@ -63,6 +63,7 @@ async def asked(client: AsyncClient, post: Post, flow: dict[str, str], email: st
 
 
 async def press(client: AsyncClient, letter: Letter, **headers: str) -> Response:
+    """Press the button; where it is done, the answer leads to a page that says so."""
     return await client.post(letter.page, data={"token": letter.token}, headers={**PRESSED, **headers})
 
 
@@ -129,11 +130,11 @@ async def test_e14_a_link_at_once_in_many_browsers_lets_one_in(
 
     answers = await asyncio.gather(*(press(browser, letter) for browser in browsers))
 
-    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 19}
-    holding = [b for b, a in zip(browsers, answers, strict=True) if a.status_code == 200]
+    assert Counter(answer.status_code for answer in answers) == {303: 1, 400: 19}
+    holding = [b for b, a in zip(browsers, answers, strict=True) if a.status_code == 303]
     assert (await holding[0].get("/session")).json()["user"]["email"] == person.email
     # Nobody said that this browser is to be kept signed in.
-    (won,) = [answer for answer in answers if answer.status_code == 200]
+    (won,) = [answer for answer in answers if answer.status_code == 303]
     (cookie,) = [each for each in won.headers.get_list("set-cookie") if "gp_session" in each]
     assert "max-age" not in cookie.lower()
 
@@ -151,7 +152,7 @@ async def test_the_browser_that_asked_has_one_button_and_ends_its_flow(
     # An old browser tells nothing of where the form was; the cookie of the flow does.
     done = await browser.post(letter.page, data={"token": letter.token}, headers={"Origin": "null"})
 
-    assert done.status_code == 200
+    assert done.status_code == 303
     signed_in = await browser.get("/session")
     assert signed_in.json()["user"]["email"] == person.email
     assert signed_in.headers[CSRF_HEADER]
@@ -172,9 +173,9 @@ async def test_d07_no_other_page_presses_the_button(gatepost: Gatepost, make: Ma
         {"Origin": "null"},
     ):
         refused = await victim.post(letter.page, data={"token": letter.token}, headers=headers)
-        assert_problem(refused, 403)
+        assert (refused.status_code, 'data-problem="csrf-refused"' in refused.text) == (403, True)
         assert not victim.cookies
-    assert (await press(own, letter)).status_code == 200
+    assert (await press(own, letter)).status_code == 303
 
 
 async def test_elsewhere_an_application_has_to_ask_first(client: AsyncClient, make: Make, post: Post) -> None:
@@ -217,7 +218,9 @@ def statements() -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(re.sub(r"\s+", " ", statement))
+        # The signing keys are read from time to time, by whoever comes then.
+        if "signing_keys" not in statement:
+            seen.append(re.sub(r"\s+", " ", statement))
 
     event.listen(Engine, "before_cursor_execute", note)
     yield seen
@@ -231,8 +234,6 @@ async def test_g01_g03_nobody_learns_by_it_who_has_an_account(
     administrator = await make.signed_in(await make.administrator())
     await client.patch(f"/users/{disabled.id}", json={"is_active": False}, headers=administrator.headers)
     await post.letters()
-    # The signing keys are read once, by whoever comes first.
-    await prove(client, await begin(client), email="nobody@example.com", code="123456")
     seen: dict[str, set[Any]] = {"asking": set(), "guessing": set(), "work": set(), "guesses": set()}
     for email in (known.email, known.email.upper(), "nobody@example.com", disabled.email):
         flow = await begin(client)
@@ -260,7 +261,7 @@ async def by_code(client: AsyncClient, post: Post, email: str) -> None:
 
 async def by_page(client: AsyncClient, post: Post, email: str) -> None:
     letter = await asked(client, post, await begin(client), email)
-    assert (await press(client, letter)).status_code == 200
+    assert (await press(client, letter)).status_code == 303
 
 
 async def by_reset(client: AsyncClient, post: Post, email: str) -> None:
@@ -271,7 +272,7 @@ async def by_reset(client: AsyncClient, post: Post, email: str) -> None:
 
 async def by_verifying(client: AsyncClient, post: Post, letter: Letter) -> None:
     form = {"token": letter.token, "password": "", "drop": "yes"}
-    assert (await client.post(letter.page, data=form, headers=PRESSED)).status_code == 200
+    assert (await client.post(letter.page, data=form, headers=PRESSED)).status_code == 303
 
 
 @pytest.mark.parametrize("prove_it", [by_code, by_page, by_reset, by_verifying])
@@ -330,7 +331,7 @@ async def test_in_ones_own_browser_signing_in_by_mail_takes_nothing_away(
     assert (await browser.post("/session", json=sign_in, headers={"Origin": ORIGIN})).status_code == 200
     letter = await asked(browser, post, await begin(browser, "cookie"), person.email)
 
-    assert (await press(browser, letter)).status_code == 200
+    assert (await press(browser, letter)).status_code == 303
 
     assert (await browser.get("/session")).json()["user"]["email_verified"]
     assert (await make.sign_in(person.email, PASSWORD)).status_code == 200

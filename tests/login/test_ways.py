@@ -1,6 +1,8 @@
 """Every way in, against every state in which nobody may come in. Generated from the registry of ways."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from gatepost.accounts import Accounts, ChangeAccount
 from gatepost.core.clock import MovableClock
 from gatepost.login import WAYS, Way
 from gatepost.login.methods import VERIFIED_PASSKEY
+from gatepost.pages import routes
 from gatepost.users import Users
 from tests.conftest import open_client
 from tests.login import factors
@@ -21,6 +24,7 @@ from tests.login.ways import (
     assert_refused,
     attempt_of,
     entrance_of,
+    is_page,
     sessions_of,
 )
 from tests.make import Make, Person
@@ -89,6 +93,12 @@ async def test_every_operation_that_lets_somebody_in_is_a_registered_way(client:
     assert letting_in == {(way.method.lower(), way.path) for way in WAYS if not way.page}
 
 
+def test_every_page_that_keeps_a_session_is_a_registered_way() -> None:
+    code = "".join(file.read_text() for file in Path(routes.__file__).parent.glob("*.py"))
+    assert len(re.findall(r"\bkeep_session\(", code)) == 1
+    assert len(re.findall(r"return let_in\(", code)) == len([way for way in WAYS if way.page])
+
+
 @every_way
 async def test_the_right_proof_lets_in(gatepost: Gatepost, make: Make, way: Way) -> None:
     person = await make.user()
@@ -138,7 +148,7 @@ async def test_d11_e15_nobody_who_may_not_comes_in(
 
     answer = await entrance.finish(attempt)
 
-    if way.page:
+    if is_page(answer):
         assert_refused(way, answer, "invalid-credentials")
     else:
         assert_problem(answer, 400, 401)

@@ -1,5 +1,6 @@
 """How to come in by every way there is, so that no test forgets one."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from httpx2 import URL, AsyncClient, Response
 from gatepost import Gatepost
 from gatepost.core.mail import MemoryTransport
 from gatepost.core.secrets import new_token
-from gatepost.login import WAYS, Way
+from gatepost.login import WAYS, InvalidCredentials, Way
 from gatepost.users import UserNotFound, Users
 from tests.authenticator import Authenticator, Twist
 from tests.conftest import open_client
@@ -21,7 +22,17 @@ from tests.post import Letter
 from tests.running_redis import until
 from tests.security.expect import assert_problem
 
-__all__ = ["ENTRANCES", "Attempt", "Entrance", "assert_in", "assert_refused", "entrance_of", "sessions_of"]
+__all__ = [
+    "ENTRANCES",
+    "Attempt",
+    "Entrance",
+    "assert_in",
+    "assert_refused",
+    "attempt_of",
+    "entrance_of",
+    "is_page",
+    "sessions_of",
+]
 
 ORIGIN = "http://127.0.0.1:8000"
 
@@ -138,7 +149,54 @@ async def _prove_by_link(attempt: Attempt) -> Response:
 async def _press_the_button(attempt: Attempt) -> Response:
     token = new_token("ml") if attempt.is_wrong else attempt.carried["token"]
     headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
-    return await attempt.client.post("/sign-in-link", data={"token": token}, headers=headers)
+    form = {"token": token}
+    return await attempt.client.post("/sign-in-link", data=form, headers=headers, follow_redirects=True)
+
+
+async def _begin_by_mail_on_a_page(attempt: Attempt) -> None:
+    form = {"email": attempt.person.email, "remember": "on"}
+    answer = await attempt.client.post("/sign-in/mail", data=form, headers={"Origin": ORIGIN})
+    assert answer.status_code == 303, answer.text
+    letter = await _letter(attempt)
+    attempt.carried["address"] = answer.headers["location"]
+    attempt.carried["code"] = letter.code if letter else "000000"
+    attempt.carried["wrong"] = letter.wrong_code if letter else "000000"
+
+
+async def _enter_the_code_on_a_page(attempt: Attempt) -> Response:
+    code = attempt.carried["wrong" if attempt.is_wrong else "code"]
+    form = {"email": attempt.person.email, "code": code}
+    address = attempt.carried["address"]
+    answer = await attempt.client.post(address, data=form, headers={"Origin": ORIGIN})
+    return await _as_the_api_would_say(attempt, answer)
+
+
+async def _on_the_sign_in_page(attempt: Attempt) -> Response:
+    form = {"email": attempt.person.email, "password": attempt.person.password, "remember": "on"}
+    answer = await attempt.client.post("/sign-in", data=form, headers={"Origin": ORIGIN})
+    return await _as_the_api_would_say(attempt, answer)
+
+
+async def _confirm_on_a_page(attempt: Attempt) -> Response:
+    form = {"csrf": attempt.carried["X-CSRF-Token"], "password": attempt.person.password}
+    answer = await attempt.client.post("/account/confirm", data=form, headers={"Origin": ORIGIN})
+    return await _as_the_api_would_say(attempt, answer)
+
+
+async def _as_the_api_would_say(attempt: Attempt, answer: Response) -> Response:
+    """Return what a page answers to its form, as the API would put it, for tests that ask every way the same."""
+    if answer.status_code == 303 and answer.headers["location"] == "/account":
+        return Response(200, json={}, request=answer.request)
+    shown = await attempt.client.get(answer.headers["location"]) if answer.status_code == 303 else answer
+    problem = re.findall('data-problem="([a-z-]+)"', shown.text)
+    notice = re.findall('data-notice="([a-z-]+)"', shown.text)
+    known = {"verify-first": (403, "email-unverified"), "session-over": (401, "session-over")}
+    status, code = known[notice[0]] if notice else (shown.status_code, problem[0])
+    detail = InvalidCredentials.sentence if code == InvalidCredentials.code else code
+    body = {"type": code, "title": code, "status": status, "detail": detail, "code": code}
+    instance = answer.headers["x-request-id"]
+    headers = {"Content-Type": "application/problem+json", "X-Request-ID": instance}
+    return Response(status, json={**body, "instance": instance}, headers=headers, request=answer.request)
 
 
 async def _hold_tokens(attempt: Attempt) -> None:
@@ -355,6 +413,9 @@ ENTRANCES = {
     "passkey that is added for a browser": (_begin_with_password("cookie", None), _prove_by_new_passkey),
     "reauthentication with an app": (_hold_tokens_with_an_app, _reauthenticate_with_an_app),
     "reauthentication with a passkey": (_hold_a_cookie_and_a_passkey, _reauthenticate_with_a_passkey),
+    "sign-in page": (_nothing, _on_the_sign_in_page),
+    "confirmation page": (_hold_a_cookie, _confirm_on_a_page),
+    "page of a code by mail": (_begin_by_mail_on_a_page, _enter_the_code_on_a_page),
 }
 
 
@@ -380,8 +441,7 @@ async def sessions_of(gatepost: Gatepost, person: Person) -> int:
 async def assert_in(attempt: Attempt, answer: Response) -> None:
     """Fail unless the answer lets somebody in."""
     assert answer.status_code == 200, answer.text
-    is_page = answer.headers["content-type"].startswith("text/html")
-    body = {} if is_page else answer.json()
+    body = {} if is_page(answer) else answer.json()
     tokens = body.get("tokens") or body
     headers = {}
     if "access_token" in tokens:
@@ -392,9 +452,14 @@ async def assert_in(attempt: Attempt, answer: Response) -> None:
     assert me.json()["email"] == attempt.person.email
 
 
+def is_page(answer: Response) -> bool:
+    """Tell whether the answer is a page."""
+    return answer.headers["content-type"].startswith("text/html")
+
+
 def assert_refused(way: Way, answer: Response, code: str) -> None:
-    """Fail unless the answer refuses with this code; a page says no more than that its link is dead."""
-    if way.page:
+    """Fail unless the answer refuses with this code; the page of a link says no more than that it is dead."""
+    if is_page(answer):
         assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
     else:
         assert_problem(answer, 400)

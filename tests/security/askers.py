@@ -1,5 +1,7 @@
 """What a stranger may ask of the journeys by mail, about addresses that have an account and others that have none."""
 
+import itertools
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,11 +20,14 @@ Ask = Callable[[], Awaitable[Response]]
 Journeys = Mapping[str, Mapping[str, Ask]]
 SAME_ID = {"X-Request-ID": "the-same-for-all"}
 WRONG = "12345x"
+_ID = re.compile(rb'"id":"[^"]+"')
 
 
 def for_askers(settings: Settings) -> Settings:
     """Return the settings of a service in which every journey can be taken."""
-    return by_hand(settings, email_verification="required", deletion_grace=timedelta(days=7))
+    return by_hand(
+        settings, email_verification="required", sign_up_hides_accounts=True, deletion_grace=timedelta(days=7)
+    )
 
 
 class _Askers:
@@ -56,6 +61,30 @@ class _Askers:
         """Return what guesses at a code of each."""
         emails = {"unknown": unknown, "known": known}
         return {state: self._to(path, email=email, code=WRONG, **more) for state, email in emails.items()}
+
+    async def sign_up(self) -> dict[str, Ask]:
+        """Sign up where that hides accounts: with addresses that are new, and with one that is not."""
+        known = await self._make.user("taken000@example.com")
+        fresh = itertools.count()
+
+        def to(email: Callable[[], str]) -> Ask:
+            async def ask() -> Response:
+                asked = email()
+                new = {"email": asked, "password": PASSWORD}
+                answer = await self._client.post("/users/", json=new, headers=SAME_ID)
+                answer._content = _ID.sub(b'"id":"*"', answer.content.replace(asked.encode(), b"*"))
+                return answer
+
+            return ask
+
+        return {"unknown": to(lambda: f"new{next(fresh):05}@example.com"), "known": to(lambda: known.email)}
+
+    async def sign_in(self) -> dict[str, Ask]:
+        known = await self._make.user()
+        begun = (await self._client.post("/login", json={"carrier": "bearer"})).json()
+        flow = {name: begun[name] for name in ("flow", "binding")}
+        emails = {"unknown": "nobody@example.com", "known": known.email}
+        return {state: self._to("/login/mail", **flow, email=email) for state, email in emails.items()}
 
     async def forgot(self) -> dict[str, Ask]:
         known, disabled = await self._make.user(), await self._make.user()
@@ -114,6 +143,8 @@ async def askers(gatepost: Gatepost, client: AsyncClient, make: Make, post: Post
     """Return for each journey what asks about each state of an account; `unknown` is the one to compare with."""
     made = _Askers(gatepost, client, make, post)
     found = {
+        "sign up": await made.sign_up(),
+        "ask for a mail to sign in by": await made.sign_in(),
         "ask for a new password": await made.forgot(),
         "guess the code of a reset": await made.reset(),
         "guess the code that verifies": await made.verify(),

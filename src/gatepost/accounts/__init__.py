@@ -28,7 +28,15 @@ from gatepost.accounts.events import (
 from gatepost.accounts.hidden_sign_up import HiddenSignUp
 from gatepost.accounts.models import Installation
 from gatepost.accounts.recovery import Recovery
-from gatepost.accounts.schemas import ChangeAccount, EmailConfirmation, NewAccount, PasswordReset
+from gatepost.accounts.schemas import (
+    ChangeAccount,
+    EmailConfirmation,
+    EmailOut,
+    ForgottenPassword,
+    NewAccount,
+    NewEmail,
+    PasswordReset,
+)
 from gatepost.accounts.service import Accounts
 from gatepost.accounts.settings import AccountOptions
 from gatepost.accounts.setup import Setup
@@ -47,10 +55,13 @@ __all__ = [
     "EmailChangeAsked",
     "EmailConfirmation",
     "EmailNeedsProof",
+    "EmailOut",
     "EmailVerificationAsked",
+    "ForgottenPassword",
     "HiddenSignUp",
     "Installation",
     "NewAccount",
+    "NewEmail",
     "PasswordNeeded",
     "PasswordReset",
     "PasswordResetAsked",

@@ -5,6 +5,7 @@ unknown account, a wrong password, a disabled and a locked account are answered 
 number, and that every failure leaves its trace.
 """
 
+from gatepost.login.browser import keep_session, signed_in_here
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.clean_up import past_flows
 from gatepost.login.errors import (
@@ -23,7 +24,7 @@ from gatepost.login.in_flow import FlowSteps
 from gatepost.login.known import KnownNetworks
 from gatepost.login.methods import MAIL, PASSKEY, PASSWORD, RECOVERY_CODE, TOTP
 from gatepost.login.models import LoginFlow
-from gatepost.login.policy import ENROLMENTS, Conditions
+from gatepost.login.policy import ENROLMENTS, Conditions, StepNeeded
 from gatepost.login.proven import ProvenAddress
 from gatepost.login.provers import (
     CodeProver,
@@ -34,11 +35,11 @@ from gatepost.login.provers import (
     PasswordProver,
     Prover,
 )
-from gatepost.login.schemas import Credentials, ProvenAgain
-from gatepost.login.service import Admission, Login
+from gatepost.login.schemas import BrowserLogin, Credentials, MailStep, ProvenAgain, SignInMail
+from gatepost.login.service import Admission, Login, UnderWay
 from gatepost.login.settings import LoginOptions
 from gatepost.login.verdicts import Verdicts
-from gatepost.login.ways import TOKEN_ENDPOINT, WAYS, Way
+from gatepost.login.ways import SIGN_IN_PAGE, TOKEN_ENDPOINT, WAYS, Way
 
 __all__ = [
     "ENROLMENTS",
@@ -46,10 +47,12 @@ __all__ = [
     "PASSKEY",
     "PASSWORD",
     "RECOVERY_CODE",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "TOTP",
     "WAYS",
     "Admission",
+    "BrowserLogin",
     "CodeProver",
     "Conditions",
     "Credentials",
@@ -66,6 +69,7 @@ __all__ = [
     "LoginFlow",
     "LoginOptions",
     "MailProver",
+    "MailStep",
     "MethodOff",
     "MfaRequired",
     "ParameterMissing",
@@ -74,13 +78,18 @@ __all__ = [
     "ProvenAddress",
     "ProvenAgain",
     "Prover",
+    "SignInMail",
     "SignInMailAsked",
     "SignInMails",
+    "StepNeeded",
     "StepNotAsked",
+    "UnderWay",
     "UnsupportedGrantType",
     "Verdicts",
     "Way",
     "binding_digest",
     "flow_handles",
+    "keep_session",
     "past_flows",
+    "signed_in_here",
 ]

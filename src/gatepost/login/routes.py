@@ -14,7 +14,8 @@ from gatepost.core.http.deps import CallerHere, client_info, house, room
 from gatepost.core.http.forms import read_form
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import Problems, responses
-from gatepost.login.browser import cookies_of, signed_in, signed_in_here
+from gatepost.login.answers import cookies_of, signed_in
+from gatepost.login.browser import signed_in_here
 from gatepost.login.errors import MethodOff, MfaRequired, ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
@@ -187,7 +188,7 @@ async def sign_in_browser(request: Request, response: Response, given: BrowserLo
     """
     cookies = cookies_of(request)
     cookies.need_page(request)
-    here = await signed_in_here(request)
+    here = await signed_in_here(house(request), request)
     device = RememberedDevice().model_copy(update={"device_token": request.cookies.get(cookies.device_name)})
     outcome = await login.with_password(BROWSER, given, here=here, remember=given.remember, device=device)
     if isinstance(outcome, Admission):

@@ -209,22 +209,24 @@ class EnrolPasskeyStep(EvidenceStep, NewPasskey):
 
 def _method(step: Any) -> str | None:
     named = step.get("method") if isinstance(step, dict) else getattr(step, "method", None)
-    return named if isinstance(named, str) else None
+    # No field begins so: where an input is refused, its kind is not taken for one.
+    return f":{named}" if isinstance(named, str) else None
 
 
 ProofStep = Annotated[
-    Annotated[PasswordStep, Tag("password")]
-    | Annotated[MailStep, Tag("mail")]
-    | Annotated[PasskeyStep, Tag("passkey")]
-    | Annotated[TotpStep, Tag("totp")]
-    | Annotated[RecoveryCodeStep, Tag("recovery_code")]
-    | Annotated[EnrolTotpStep, Tag("enrol_totp")]
-    | Annotated[EnrolPasskeyStep, Tag("enrol_passkey")],
+    Annotated[PasswordStep, Tag(":password")]
+    | Annotated[MailStep, Tag(":mail")]
+    | Annotated[PasskeyStep, Tag(":passkey")]
+    | Annotated[TotpStep, Tag(":totp")]
+    | Annotated[RecoveryCodeStep, Tag(":recovery_code")]
+    | Annotated[EnrolTotpStep, Tag(":enrol_totp")]
+    | Annotated[EnrolPasskeyStep, Tag(":enrol_passkey")],
     # By a function: Pydantic's own way allows no check of the text of that field.
     Discriminator(
         _method,
         custom_error_type="method_unknown",
         custom_error_message="Give a method that there is",
+        custom_error_context={"field": "method"},
     ),
 ]
 """A step of a flow. A new method is one more of these, and a prover."""

@@ -8,7 +8,8 @@ from fastapi.openapi.models import Example
 from gatepost.core.http.deps import CallerHere, house, room
 from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import responses
-from gatepost.login.browser import cookies_of, signed_in, signed_in_here
+from gatepost.login.answers import cookies_of, signed_in
+from gatepost.login.browser import signed_in_here
 from gatepost.login.by_mail import SignInMails
 from gatepost.login.in_flow import FlowSteps
 from gatepost.login.policy import StepNeeded
@@ -126,7 +127,7 @@ async def prove(
     cookies = cookies_of(request)
     binding = _binding(request, given)
     key = await house(request).credentials.sender_key(request)
-    here = await signed_in_here(request)
+    here = await signed_in_here(house(request), request)
     if given.device_token is None:
         given = given.model_copy(update={"device_token": request.cookies.get(cookies.device_name)})
     outcome = await login.prove(given.flow, binding, given, here=here, key_thumbprint=key)

@@ -9,6 +9,7 @@ __all__ = [
     "APP_AT_THE_TOKEN_ENDPOINT",
     "APP_BROWSER",
     "BROWSER",
+    "CONFIRMATION_PAGE",
     "ENROL_APP",
     "ENROL_PASSKEY",
     "FLOW_BROWSER",
@@ -16,6 +17,7 @@ __all__ = [
     "KEY_SECOND",
     "MAIL_AND_APP",
     "MAIL_CODE",
+    "MAIL_CODE_PAGE",
     "MAIL_LINK",
     "MAIL_PAGE",
     "PASSKEY_BROWSER",
@@ -25,6 +27,7 @@ __all__ = [
     "REAUTHENTICATE_PASSKEY",
     "REAUTHENTICATE_TOKENS",
     "RECOVERY",
+    "SIGN_IN_PAGE",
     "TOKEN_ENDPOINT",
     "WAYS",
     "Way",
@@ -119,6 +122,13 @@ REAUTHENTICATE_PASSKEY = Way(
     (VERIFIED_PASSKEY,),
     renews=True,
 )
+SIGN_IN_PAGE = Way("sign-in page", "POST", "/sign-in", "cookie", (PASSWORD,), page=True)
+CONFIRMATION_PAGE = Way(
+    "confirmation page", "POST", "/account/confirm", "cookie", (PASSWORD,), renews=True, page=True
+)
+MAIL_CODE_PAGE = Way(
+    "page of a code by mail", "POST", "/sign-in/code", "cookie", (MAIL,), flow=True, page=True
+)
 
 WAYS = (
     TOKEN_ENDPOINT,
@@ -141,4 +151,7 @@ WAYS = (
     ENROL_PASSKEY,
     REAUTHENTICATE_APP,
     REAUTHENTICATE_PASSKEY,
+    SIGN_IN_PAGE,
+    CONFIRMATION_PAGE,
+    MAIL_CODE_PAGE,
 )

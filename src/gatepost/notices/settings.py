@@ -1,7 +1,6 @@
 """Options of the messages: how they look, and which are sent."""
 
 import re
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from gatepost.core.languages import LanguageTag
+from gatepost.core.paths import Directory
 from gatepost.notices.letters import MUTABLE
 
 __all__ = ["BrandOptions", "NoticeOptions"]
@@ -51,12 +51,6 @@ def _place_for_help(value: str | None) -> str | None:
     return _url(value, "https", "http", "mailto")
 
 
-def _directory(value: Path | None) -> Path | None:
-    if value is not None and not value.is_dir():
-        raise ValueError("is not a directory")
-    return value
-
-
 def _split(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
@@ -65,9 +59,6 @@ def _that_may_be_muted(kinds: list[str]) -> list[str]:
     if not MUTABLE.issuperset(kinds):
         raise ValueError(f"may name only {', '.join(sorted(MUTABLE))}")
     return kinds
-
-
-Directory = Annotated[Path | None, AfterValidator(_directory)]
 
 
 class BrandOptions(BaseModel):
@@ -94,11 +85,41 @@ class BrandOptions(BaseModel):
         None, description="Where people find help: a page, or `mailto:` and an address."
     )
 
+    terms_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Your terms of use, for the pages. Whoever signs up is told to agree to them."
+    )
+    privacy_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Your privacy policy, for the pages."
+    )
+    imprint_url: Annotated[str | None, AfterValidator(_web_page)] = Field(
+        None, description="Who is behind the service, for the pages; the law of some countries asks for it."
+    )
+
     @property
     def text_color(self) -> str:
         """The colour, black or white, that reads better on the brand's: at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
-        luminance = _luminance(self.color)
-        return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+        return max("#ffffff", "#000000", key=lambda text: _contrast(text, self.color))
+
+    def color_on(self, ground: str) -> str:
+        """The brand's colour, as far towards black or white as it takes to be read on `ground` (WCAG 2.2, 1.4.3)."""
+        end = max("#ffffff", "#000000", key=lambda text: _contrast(text, ground))
+        steps = (_mixed(self.color, end, step / 20) for step in range(21))
+        return next(found for found in steps if _contrast(found, ground) >= _READABLE or found == end)
+
+
+_READABLE = 4.5
+
+
+def _mixed(color: str, other: str, share: float) -> str:
+    """Return a colour with this share of another in it."""
+    pairs = ((int(each[start : start + 2], 16) for each in (color, other)) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours (WCAG 2.2), from 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def _luminance(color: str) -> float:

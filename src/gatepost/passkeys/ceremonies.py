@@ -155,6 +155,8 @@ def made(
     _need_page(client, "webauthn.create", site)
     raw = _decoded(shown.response.attestation_object, "attestation_malformed")
     attestation = _parsed(parse_attestation_object, raw, "attestation_malformed")
+    if not isinstance(attestation.fmt, str):
+        raise Refusal("attestation_malformed")
     data: AuthenticatorData = attestation.auth_data
     _need_authenticator(data, site, user_verification=user_verification)
     new = data.attested_credential_data

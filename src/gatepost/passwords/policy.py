@@ -26,13 +26,17 @@ class PasswordPolicy:
     def check(self, password: str, email: str) -> None:
         """Raise PasswordRefused if the password is too easy to guess, saying why."""
         if len(password) < self._options.minimum_length:
-            raise PasswordRefused(f"A password needs at least {self._options.minimum_length} characters.")
+            raise PasswordRefused(
+                f"A password needs at least {self._options.minimum_length} characters.", "too-short"
+            )
         if self._options.blocklist and password in self._blocklist:
-            raise PasswordRefused("This password is common or known from a breach. Choose another.")
+            raise PasswordRefused("This password is common or known from a breach. Choose another.", "common")
         if len(set(password)) < _LEAST_DISTINCT:
-            raise PasswordRefused("This password repeats the same characters. Choose another.")
+            raise PasswordRefused("This password repeats the same characters. Choose another.", "repeats")
         if self._built_from(password, email):
-            raise PasswordRefused("This password is built from your e-mail address or this service's name.")
+            raise PasswordRefused(
+                "This password is built from your e-mail address or this service's name.", "built-from-you"
+            )
 
     def _built_from(self, password: str, email: str) -> bool:
         """Tell whether too little is left once the words an attacker tries first are taken out."""

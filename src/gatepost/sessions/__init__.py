@@ -8,6 +8,7 @@ statement.
 from gatepost.sessions.clean_up import past_sessions
 from gatepost.sessions.devices import device, recorded_address
 from gatepost.sessions.endings import Ended, over
+from gatepost.sessions.errors import SessionNotFound
 from gatepost.sessions.events import SessionEnded, SessionStarted
 from gatepost.sessions.models import EndReason, Session
 from gatepost.sessions.queries import ENDED, ENDING, LIVE
@@ -26,6 +27,7 @@ __all__ = [
     "Ended",
     "Session",
     "SessionEnded",
+    "SessionNotFound",
     "SessionOptions",
     "SessionStarted",
     "Sessions",

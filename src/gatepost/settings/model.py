@@ -27,6 +27,7 @@ from gatepost.core.proxies import ForwardedHeader, is_loopback
 from gatepost.login import LoginOptions
 from gatepost.mfa import MfaOptions
 from gatepost.notices import BrandOptions, NoticeOptions
+from gatepost.pages import PageOptions
 from gatepost.passkeys import PasskeyOptions
 from gatepost.passwords import PasswordOptions
 from gatepost.sessions import SessionOptions
@@ -114,6 +115,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Origins whose pages may call the API, such as `https://app.example.com`.",
     )
+    return_origins: Origins = Field(
+        default_factory=list,
+        description="Origins to whose pages people may be led back once they have signed in, such as "
+        "`https://app.example.com`; our own is always one.",
+    )
     cookie_same_site: SameSite = Field(
         "lax",
         description="`SameSite` of the cookies: `lax`, `strict`, or `none` where pages of another site use them, too "
@@ -200,6 +206,7 @@ class Settings(BaseSettings):
     accounts: AccountOptions = Field(default_factory=AccountOptions)
     brand: BrandOptions = Field(default_factory=BrandOptions)
     notices: NoticeOptions = Field(default_factory=NoticeOptions)
+    pages: PageOptions = Field(default_factory=PageOptions)
 
     @classmethod
     def settings_customise_sources(

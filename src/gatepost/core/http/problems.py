@@ -157,9 +157,13 @@ class Problems:
             self._log.warning("request.unavailable", problem=error.code, exc_info=error.__cause__)
         return self.of(error, request_id(request))
 
+    def status(self, error: DomainError) -> int:
+        """Return the status with which this surface answers an error."""
+        return next(filter(None, map(self._statuses.get, type(error).__mro__)))
+
     def of(self, error: DomainError, instance: str | None) -> Response:
         """Return the document for one of our own refusals."""
-        status = next(filter(None, map(self._statuses.get, type(error).__mro__)))
+        status = self.status(error)
         body: dict[str, Any] = dict(error.extensions)
         headers: dict[str, str] = {}
         if error.field:
@@ -235,8 +239,11 @@ def _challenge(scheme: str, parameters: Mapping[str, str]) -> str:
 
 def _field_problem(item: Any, body: Any) -> dict[str, str]:
     place, *path = item["loc"]
-    if len(path) > 1 and isinstance(body, dict) and not isinstance(body.get(path[0]), (dict, list)):
-        # Of a body that is one of several kinds, the kind stands before the field; nobody sent it as one.
+    if isinstance(body, dict) and not path and "field" in item.get("ctx", {}):
+        # Of a body that is one of several kinds: what says which.
+        path = [item["ctx"]["field"]]
+    elif len(path) > 1 and str(path[0]).startswith(":"):
+        # The kind; no field begins so.
         path = path[1:]
     # Only an offset would follow; and of a body, the first word says nothing the client does not know.
     if item["type"] == "json_invalid":
