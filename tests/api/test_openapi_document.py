@@ -28,6 +28,10 @@ OPEN |= {
     "undo_email",
     "cancel_deletion",
     "cancel_factor_reset",
+    "passkey_login",
+    "enrol_totp",
+    "enrol_passkey",
+    "lost_factors",
     "forgot_password",
     "reset_password",
 }

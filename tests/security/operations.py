@@ -25,6 +25,10 @@ PUBLIC = {
     ("post", "/login"),
     ("post", "/login/mail"),
     ("post", "/login/proof"),
+    ("post", "/login/passkey/options"),
+    ("post", "/login/enrol/totp"),
+    ("post", "/login/enrol/passkey"),
+    ("post", "/login/factors/reset"),
     ("get", "/session"),
     ("post", "/session"),
     ("delete", "/session"),
@@ -41,6 +45,7 @@ no_database_matters = pytest.mark.parametrize("database_url", ["sqlite"], indire
 
 _EXAMPLES = {
     "email": "somebody@example.com",
+    "credential": "{}",
     "password": "tangerine-lighthouse-42",
     "carrier": "bearer",
     "id": str(UUID(int=3)),
@@ -56,7 +61,12 @@ _OBJECTS: Mapping[str, Any] = {
         "id": "AAAA",
         "rawId": "AAAA",
         "type": "public-key",
-        "response": {"clientDataJSON": "AAAA", "attestationObject": "AAAA"},
+        "response": {
+            "clientDataJSON": "AAAA",
+            "attestationObject": "AAAA",
+            "authenticatorData": "AAAA",
+            "signature": "AAAA",
+        },
     }
 }
 

@@ -12,8 +12,11 @@ import pytest
 
 from gatepost import Gatepost
 from gatepost.core.clock import MovableClock
-from gatepost.passkeys import PasskeyInvalid
+from gatepost.core.limits import LimitExceeded
+from gatepost.core.principal import ClientInfo
+from gatepost.passkeys import AssertionResponse, PasskeyInvalid, Passkeys
 from tests.authenticator import Authenticator, Key, Twist, ed25519_key, encoded, p256_key, rsa_key
+from tests.conftest import make_settings
 from tests.make import Make, SignedIn
 from tests.passkeys.desk import ORIGIN, Desk, desk_with
 from tests.security.expect import assert_problem
@@ -222,8 +225,9 @@ async def test_e10_a_challenge_counts_once_for_a_while_and_for_who_asked(
     await showing("registration shown", key.get(asked, ORIGIN))
     in_the_sign_in = {**await desk.options(me), "challenge": (await desk.ask(binding))["challenge"]}
     await registering("sign-in registered", Authenticator().create(in_the_sign_in, ORIGIN))
-    await showing("elsewhere", key.get(await desk.ask(binding), ORIGIN), secrets.token_bytes(32))
     shown = key.get(await desk.ask(binding), ORIGIN)
+    await showing("elsewhere", shown, secrets.token_bytes(32))
+    # Whom it does not concern does not use it up.
     await desk.use(await desk.check(binding, shown))
     await showing("shown again", shown)
     once = await desk.ask(binding)
@@ -322,6 +326,19 @@ async def test_e10_who_was_not_verified_at_first_is_not_verified_later(desk: Des
         with pytest.raises(PasskeyInvalid):
             await desk.check(binding, key.get(asked, ORIGIN))
         assert await desk.last_reason() == "user_not_verified"
+
+
+@no_database_matters
+async def test_e10_guesses_are_counted_by_address(database_url: str, tmp_path: Any) -> None:
+    limits = {"credentials": 2}
+    gatepost = Gatepost(make_settings(database_url, tmp_path, rate_limits="on", limits=limits))
+    shown = AssertionResponse.model_validate(Authenticator().get({"challenge": "AAAA"}, ORIGIN))
+    async with gatepost.lifespan():
+        for refusal in (PasskeyInvalid, PasskeyInvalid, LimitExceeded):
+            client = ClientInfo(address="203.0.113.7", network="203.0.113.7")
+            with pytest.raises(refusal):
+                async with gatepost.work(client=client) as work:
+                    await gatepost.build(Passkeys, work).check(bytes(32), shown)
 
 
 @no_database_matters

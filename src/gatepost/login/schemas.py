@@ -73,7 +73,10 @@ class TokenForm(Input, extra="ignore"):  # RFC 6749, 3.2: unrecognized parameter
     method: str | None = Field(None, max_length=40, description="One of `next` of the same answer.")
     code: str | None = Field(None, max_length=64, description="For `totp` and `recovery_code`.")
     credential: str | None = Field(
-        None, max_length=65_536, description="For `passkey`: what the browser returned, as JSON."
+        None,
+        max_length=24_576,
+        pattern=r"^\{",
+        description="For `passkey`: what the browser returned, as JSON.",
     )
     device_token: DeviceToken
     remember_device: bool = Field(False, description="Ask for no second factor on this device for a while.")

@@ -136,7 +136,10 @@ class Passkeys:
         return bool((await self._work.execute(queries.COUNT, {"user_id": user_id})).scalar_one())
 
     async def remove_all(self, user_id: UUID, reason: RemovalReason) -> int:
-        """Remove all passkeys of a person, whose row the caller has locked; return how many there were."""
+        """Remove all passkeys of a person; return how many there were.
+
+        The caller has locked the person's row, and counts it as a change of theirs (`Users.touch`).
+        """
         statement = delete(Passkey).where(Passkey.user_id == user_id).returning(Passkey.id)
         removed = (await self._work.execute(statement.execution_options(synchronize_session=False))).all()
         for row in removed:
