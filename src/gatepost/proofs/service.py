@@ -190,50 +190,52 @@ class MailProofs:
         email, code = _canonical(shown.email or ""), shown.code or ""
         # By account, like passwords: whoever guesses from many addresses gets no more tries.
         attempt = await self._limits.attempt(self._work.client, email)
-        rows, found = await self._run(lambda work: self._guess(work, email, code, purposes, binding))
+        rows = await self._run(lambda work: _take_guess(work, email, purposes, binding))
+        found = next((row for row in rows if row.user_id is not None and self._is_of(row, code)), None)
         if found is None:
             subject = next((row.user_id for row in rows), None)
             self._work.events.record(MailProofRefused(subject=subject, purpose=purposes[0]))
-        else:
-            await attempt.succeeded()
+            return None
+        # Who knows the code was not guessing: what is refused after this (a poor password) shall cost nothing. In a
+        # transaction of its own: PostgreSQL checks the foreign key of a row that is changed twice in one, which takes
+        # a lock on the person, whom others hold while they wait for this row.
+        await self._run(lambda work: _give_back(work, rows))
+        await attempt.succeeded()
         return found
-
-    async def _guess(
-        self, work: Work, email: str, code: str, purposes: list[Purpose], binding: bytes | None
-    ) -> tuple[Sequence[Any], Any]:
-        """Take a guess off what bears one still, and only then compare; return the rows, and the one that it fits.
-
-        The rows are locked by that, so that of a thousand at once five are compared.
-        """
-        same_client = MailProof.binding_digest.is_not_distinct_from(
-            bindparam("binding", binding, MailProof.binding_digest.type)
-        )
-        fewer = (
-            update(MailProof)
-            .where(
-                MailProof.purpose.in_(purposes),
-                MailProof.email_canonical == email,
-                MailProof.used_at.is_(None),
-                MailProof.expires_at > work.now,
-                MailProof.attempts_left > 0,
-                same_client,
-            )
-            .values(attempts_left=MailProof.attempts_left - 1)
-            .returning(*queries.COLUMNS)
-            .execution_options(synchronize_session=False)
-        )
-        rows = (await work.execute(fewer)).all()
-        found = next((row for row in rows if row.user_id is not None and self._is_of(row, code)), None)
-        if found is not None:
-            # Who knows the code was not guessing: what is refused after this (a poor password) shall cost nothing.
-            back = update(MailProof).where(MailProof.id.in_([row.id for row in rows]))
-            back = back.values(attempts_left=MailProof.attempts_left + 1)
-            await work.execute(back.execution_options(synchronize_session=False))
-        return rows, found
 
     def _is_of(self, row: Any, code: str) -> bool:
         wanted = [_code_digest(key, row.id, code) for key in self._code_keys]
         return any(hmac.compare_digest(row.code_digest, each) for each in wanted)
+
+
+async def _take_guess(
+    work: Work, email: str, purposes: list[Purpose], binding: bytes | None
+) -> Sequence[Any]:
+    """Take a guess off what bears one still, and return the rows: of a thousand guesses at once, five get any."""
+    same_client = MailProof.binding_digest.is_not_distinct_from(
+        bindparam("binding", binding, MailProof.binding_digest.type)
+    )
+    fewer = (
+        update(MailProof)
+        .where(
+            MailProof.purpose.in_(purposes),
+            MailProof.email_canonical == email,
+            MailProof.used_at.is_(None),
+            MailProof.expires_at > work.now,
+            MailProof.attempts_left > 0,
+            same_client,
+        )
+        .values(attempts_left=MailProof.attempts_left - 1)
+        .returning(*queries.COLUMNS)
+        .execution_options(synchronize_session=False)
+    )
+    return (await work.execute(fewer)).all()
+
+
+async def _give_back(work: Work, rows: Sequence[Any]) -> None:
+    back = update(MailProof).where(MailProof.id.in_([row.id for row in rows]))
+    back = back.values(attempts_left=MailProof.attempts_left + 1)
+    await work.execute(back.execution_options(synchronize_session=False))
 
 
 def _claim(row: Any, *, by_code: bool) -> Claim:
