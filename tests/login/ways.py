@@ -199,7 +199,13 @@ async def _as_the_api_would_say(attempt: Attempt, answer: Response) -> Response:
             "session-over": (401, "session-over"),
             "flow-over": (400, "login-flow-invalid"),
         }
-        status, code = known[said.notice] if said.notice else (said.status, said.wrong[0].code)
+        if said.notice:
+            status, code = known[said.notice]
+        elif said.wrong:
+            status, code = said.status, said.wrong[0].code
+        else:  # to the sign-in, like anybody without a session
+            assert place == "/sign-in", place
+            status, code = 401, "unauthenticated"
     else:
         status, code = answer.status_code, re.findall('data-problem="([a-z-]+)"', answer.text)[0]
     detail = InvalidCredentials.sentence if code == InvalidCredentials.code else code

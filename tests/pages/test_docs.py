@@ -76,9 +76,9 @@ async def test_the_authorize_button_signs_in_and_me_answers(server: Server, visi
     dialog = page.locator(".dialog-ux")
     await dialog.locator("#oauth_username").fill(EMAIL)
     await dialog.locator("#oauth_password").fill(PASSWORD)
-    await dialog.locator(".auth-btn-wrapper .authorize").click()
+    await dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
     await expect(dialog.get_by_role("button", name="Remove authorization")).to_be_visible()
-    await dialog.locator(".btn-done").click()
+    await dialog.locator(".btn-done").first.click()
 
     operation = page.locator("#operations-users-me")
     await operation.locator(".opblock-summary").click()
@@ -99,6 +99,6 @@ async def test_a_wrong_password_is_shown_in_the_dialog(server: Server, visit: Vi
     dialog = visit.page.locator(".dialog-ux")
     await dialog.locator("#oauth_username").fill(EMAIL)
     await dialog.locator("#oauth_password").fill("not this one")
-    await dialog.locator(".auth-btn-wrapper .authorize").click()
+    await dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
 
     await expect(dialog.locator(".errors")).to_contain_text("invalid_grant")

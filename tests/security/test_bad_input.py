@@ -367,7 +367,7 @@ async def test_what_the_router_refuses_is_a_problem_document_too(plain: AsyncCli
     for path in (
         "/",
         "/nothing",
-        "/users",
+        "/user",
         "/users/me/more",
         "/health/",
         "//",
