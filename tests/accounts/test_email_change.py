@@ -12,6 +12,7 @@ from gatepost import Gatepost, Settings
 from gatepost.core.clock import MovableClock
 from tests.conftest import open_client
 from tests.make import PASSWORD, Make, SignedIn
+from tests.mfa.people import enrolled
 from tests.post import Letter, Post, by_hand
 
 
@@ -235,3 +236,34 @@ async def test_where_addresses_must_be_verified_there_is_no_way_round(
             assert (refused.status_code, refused.json()["code"]) == (403, "email-needs-proof")
         same = await client.patch("/users/me", json={"email": "ada@example.com"}, headers=me.headers)
         assert same.status_code == 200
+
+
+async def apps(client: AsyncClient, me: SignedIn) -> list[str]:
+    answer = await client.get("/users/me/factors", headers=me.headers)
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["items"] if each["kind"] == "totp"]
+
+
+async def test_a09_d10_undoing_takes_factors_of_late_away_and_no_older_ones(
+    client: AsyncClient, make: Make, post: Post, clock: MovableClock
+) -> None:
+    """A thief with the password adds an app to come in by; an old mailbox alone must not open what an app guards."""
+    ada = await make.user("ada@example.com")
+    me = await make.signed_in(ada)
+    letter = await asked(client, post, me, "ada2@example.com")
+    assert await verify(client, me, token=letter.token) == 204
+    await enrolled(client, me, clock.now())
+    clock.move(timedelta(days=30))
+    thief = await make.strongly_signed_in(ada)
+    (older,) = await apps(client, thief)
+    await enrolled(client, thief, clock.now())
+    assert len(await apps(client, thief)) == 2
+    await post.letters()  # until now
+    letter = await asked(client, post, thief, "thief@example.com")
+    assert await verify(client, thief, token=letter.token) == 204
+    told = await post.letter("email_changed")
+
+    assert await undo(client, token=told.token) == 204
+
+    again = await make.strongly_signed_in(ada)
+    assert await apps(client, again) == [older]

@@ -301,6 +301,19 @@ async def test_j01_what_a_stranger_says_is_text(browser: Browser, person: Person
         assert "<script>" not in (await browser.open(f"/sign-in{query}")).answer.text
 
 
+async def test_j01_odd_addresses_break_no_page(browser: Browser, person: Person) -> None:
+    await browser.sign_in(person.email, PASSWORD)
+    for path in (
+        "/sign-in?" + "&" * 60,
+        "/account?" + "&" * 60,
+        "/account/security/apps/%E2%82%AC?language=de",
+        "/account/security/apps/x%0d%0aSet-Cookie:%20a=b?language=de",
+    ):
+        answer = await browser.client.get(path)
+        assert answer.status_code < 500, (path, answer.text)
+        assert "a=b" not in answer.headers.get("set-cookie", "")
+
+
 async def test_your_brand_your_style_and_your_words(
     settings: Settings, clock: MovableClock, tmp_path: Path
 ) -> None:

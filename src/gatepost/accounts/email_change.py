@@ -95,7 +95,9 @@ class EmailChange:
     async def undo(self, shown: ShownProof) -> None:
         """Put an address back for whoever reads it, end all sessions, and make everything dead that was sent since.
 
-        The password goes, too: whoever changed the address knows it. A new one is set by mail.
+        The password goes, too: whoever changed the address knows it. A new one is set by mail. So do second factors
+        of late, by which they would come in again, and the owner not; but not older ones, as those keep out whoever
+        has nothing but the old mailbox.
         Raises MailProofInvalid, EmailTaken, LimitExceeded.
         """
         claim = await self._proofs.check(shown, Purpose.UNDO_EMAIL)
@@ -109,7 +111,7 @@ class EmailChange:
         await self._passwords.drop(user.id)
         await self._sessions.end_all(user.id, EndReason.EMAIL_RESTORED)
         await self._proofs.drop(user.id)
-        await self._mfa.credentials_changed(user.id)
+        await self._mfa.remove_since(user, self._work.now - 2 * self._options.email_undo_lifetime)
         # An address of the thief's may have an offer of its own; the one of an older address stays good.
         await self._proofs.drop_later(claim)
         await self._users.touch(user)

@@ -1,5 +1,6 @@
 """Recovery codes: ten on paper for whoever has lost their second factor, each good for one sign-in."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, insert, update
@@ -60,6 +61,9 @@ class RecoveryCodes:
         self._work.events.record(RecoveryCodeUsed(subject=user_id, left=left))
         return left
 
-    async def drop(self, user_id: UUID) -> None:
-        """Make all codes of a person dead."""
-        await self._work.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    async def drop(self, user_id: UUID, since: datetime | None = None) -> None:
+        """Make all codes of a person dead, or those that were made then or later."""
+        statement = delete(RecoveryCode).where(RecoveryCode.user_id == user_id)
+        if since is not None:
+            statement = statement.where(RecoveryCode.created_at >= since)
+        await self._work.execute(statement)

@@ -48,6 +48,10 @@ class OtherFactors(Protocol):
         """Remove them; the person's row is locked."""
         ...
 
+    async def remove_since(self, user_id: UUID, since: datetime) -> None:
+        """Remove those that were added then or later; the person's row is locked."""
+        ...
+
 
 class Mfa:
     """The front door of the room: authenticator apps, recovery codes and remembered devices, by person.
@@ -217,9 +221,28 @@ class Mfa:
             await self._others.remove_all(user.id)
         await self._work.execute(delete(FactorReset).where(FactorReset.user_id == user.id))
         if not before.factors:
+            # Their passkeys may have gone just before: what stood in for them goes, too.
+            await self._codes.drop(user.id)
+            await self._guesses.forget(user.id)
+            await self._devices.forget_all(user.id)
             return False
         await self.changed(user, keep=None, always=True)
         return True
+
+    async def remove_since(self, user: User, since: datetime) -> None:
+        """Remove the second factors and recovery codes that a person got then or later, and end all sessions."""
+        newer = (
+            delete(TotpFactor)
+            .where(TotpFactor.user_id == user.id, TotpFactor.confirmed_at >= since)
+            .returning(TotpFactor.id)
+            .execution_options(synchronize_session=False)
+        )
+        for row in (await self._work.execute(newer)).all():
+            self._work.events.record(FactorRemoved(subject=user.id, factor=TOTP, factor_id=row.id))
+        if self._others is not None:
+            await self._others.remove_since(user.id, since)
+        await self._codes.drop(user.id, since)
+        await self.changed(user, keep=None, always=True)
 
     async def changed(self, user: User, *, keep: UUID | None, always: bool = False) -> None:
         """Do what follows from every change of a person's factors. Sign-ins under way see another version.

@@ -14,6 +14,7 @@ from gatepost.passwords import PasswordRefused
 __all__ = ["Said", "Wrong", "what_is_wrong"]
 
 _MOST_KEPT = 320
+_MOST_WRONG = 3
 _LONGEST = 3_500  # browsers take cookies of 4,096 bytes
 _SECRETS = ("password", "code", "token", "csrf", "credential")
 
@@ -49,7 +50,9 @@ class Said:
         packed = urlsafe_b64encode(json.dumps(asdict(self), separators=(",", ":")).encode()).decode()
         if len(packed) <= _LONGEST:
             return packed
-        return Said(self.path, self.status, self.notice, self.wrong[:3]).pack()
+        if not self.typed and len(self.wrong) <= _MOST_WRONG:
+            return ""  # an address as long as this is none of ours
+        return Said(self.path, self.status, self.notice, self.wrong[:_MOST_WRONG]).pack()
 
     @classmethod
     def unpack(cls, packed: str | None, path: str) -> Self:
@@ -59,9 +62,10 @@ class Said:
             wrong = [Wrong(**{name: str(value) for name, value in each.items()}) for each in kept["wrong"]]
             typed = {str(name): str(value) for name, value in kept["typed"].items()}
             said = cls(str(kept["path"]), int(kept["status"]), str(kept["notice"]), wrong, typed)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            json.dumps(asdict(said), ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return cls()
-        return said if said.path == path and 200 <= said.status < 500 else cls()
+        return said if said.path == path and (said.status == 200 or 400 <= said.status < 500) else cls()
 
 
 def typed_in(form: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response
 from pydantic import ValidationError
@@ -100,11 +100,10 @@ class Visit:
 
     def place(self, path: str, query: Mapping[str, str] = _NONE) -> str:
         """Return the address of a page of ours."""
-        return f"{self.base}{path}{'?' if query else ''}{urlencode(query)}"
+        return f"{self.base}{quote(path)}{'?' if query else ''}{urlencode(query)}"
 
     def _query(self, *without: str) -> dict[str, str]:
-        pairs = parse_qsl(self.request.url.query, max_num_fields=50)
-        return {name: value for name, value in pairs if name not in without}
+        return {name: value for name, value in self.request.query_params.items() if name not in without}
 
     # ── where to go next ─────────────────────────────────────────────────────────────────────────
 

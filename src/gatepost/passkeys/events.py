@@ -52,7 +52,7 @@ RefusalReason = Literal[
     "removed",
 ]
 
-RemovalReason = Literal["by_owner", "address_proven", "factors_reset"]
+RemovalReason = Literal["by_owner", "address_proven", "address_restored", "factors_reset"]
 
 
 @dataclass(frozen=True, kw_only=True)

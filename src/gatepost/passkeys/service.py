@@ -1,6 +1,7 @@
 """What the door and other rooms ask of passkeys."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -135,12 +136,14 @@ class Passkeys:
         """Tell the same inside the transaction."""
         return bool((await self._work.execute(queries.COUNT, {"user_id": user_id})).scalar_one())
 
-    async def remove_all(self, user_id: UUID, reason: RemovalReason) -> int:
-        """Remove all passkeys of a person; return how many there were.
+    async def remove_all(self, user_id: UUID, reason: RemovalReason, since: datetime | None = None) -> int:
+        """Remove all passkeys of a person, or those that were added then or later; return how many there were.
 
         The caller has locked the person's row, and counts it as a change of theirs (`Users.touch`).
         """
         statement = delete(Passkey).where(Passkey.user_id == user_id).returning(Passkey.id)
+        if since is not None:
+            statement = statement.where(Passkey.created_at >= since)
         removed = (await self._work.execute(statement.execution_options(synchronize_session=False))).all()
         for row in removed:
             self._work.events.record(PasskeyRemoved(subject=user_id, passkey_id=row.id, reason=reason))

@@ -1,5 +1,6 @@
 """Passkeys, as the room of second factors asks for those of other rooms."""
 
+from datetime import datetime
 from uuid import UUID
 
 from gatepost.mfa import PASSKEY
@@ -25,3 +26,7 @@ class PasskeyFactors:
     async def remove_all(self, user_id: UUID) -> None:
         """Remove all passkeys of a person, whose row the caller has locked."""
         await self._passkeys.remove_all(user_id, "factors_reset")
+
+    async def remove_since(self, user_id: UUID, since: datetime) -> None:
+        """Remove the passkeys that a person added then or later; the caller has locked their row."""
+        await self._passkeys.remove_all(user_id, "address_restored", since)

@@ -82,7 +82,9 @@ def _passkey(visit: Visit, form: Mapping[str, str]) -> EnrolPasskeyStep:
 async def _finish(visit: Visit, given: Any) -> Response:
     async with visit.work() as work:
         login = visit.home.build(Login, work)
-        outcome = await login.prove(_flow(visit), _binding(visit), given, here=visit.me_here)
+        outcome = await login.prove(
+            _flow(visit), _binding(visit), given, here=visit.me_here, carrier="cookie"
+        )
     return let_in(visit, outcome, _flow(visit))
 
 

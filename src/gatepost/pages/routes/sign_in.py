@@ -55,7 +55,9 @@ async def _with_passkey(visit: VisitHere, form: FormHere) -> Response:
     try:
         step = PasskeyStep(flow=flow[:200], method="passkey", credential=brought(form, AssertionResponse))
         async with visit.work() as work:
-            outcome = await visit.home.build(Login, work).prove(flow, binding, step, here=visit.me_here)
+            outcome = await visit.home.build(Login, work).prove(
+                flow, binding, step, here=visit.me_here, carrier="cookie"
+            )
     except EmailUnverified:
         return visit.go(visit.with_return("/verify"), "verify-first")
     except FlowInvalid:

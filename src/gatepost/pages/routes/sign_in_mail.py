@@ -51,7 +51,11 @@ async def come_in(visit: VisitHere, form: FormHere) -> Response:
         given = MailStep(flow=flow, method="mail", email=form.get("email", ""), code=digits_of(form))
         async with visit.work() as work:
             outcome = await visit.home.build(Login, work).prove(
-                flow, visit.request.cookies.get(visit.home.cookies.flow_name), given, here=visit.me_here
+                flow,
+                visit.request.cookies.get(visit.home.cookies.flow_name),
+                given,
+                here=visit.me_here,
+                carrier="cookie",
             )
     except (FlowInvalid, EmailUnverified) as error:
         return visit.back(error, form)

@@ -113,7 +113,9 @@ async def take(visit: VisitHere, form: FormHere) -> Response:
     try:
         given = read(told_of_flow(visit, form), form)
         async with visit.work() as work:
-            outcome = await visit.home.build(Login, work).prove(flow, binding, given, here=visit.me_here)
+            outcome = await visit.home.build(Login, work).prove(
+                flow, binding, given, here=visit.me_here, carrier="cookie"
+            )
     except FlowInvalid:
         return _over(visit)
     except TotpDelayed as error:
