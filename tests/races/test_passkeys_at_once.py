@@ -44,8 +44,11 @@ async def test_e10_of_twenty_registrations_with_one_challenge_one_is_made(pair: 
             *((one, other)[n % 2].post(OWN, json=body, headers=headers) for n, body in enumerate(bodies))
         )
 
-        assert Counter(answer.status_code for answer in answers) == {201: 1, 400: RACERS - 1}
-        assert {answer.json().get("reason") for answer in answers} == {None, "challenge_used"}
+        counted = Counter(answer.status_code for answer in answers)
+        # Whoever comes when it is made has another factor to show first.
+        assert counted[201] == 1
+        assert counted[400] + counted[401] == RACERS - 1
+        assert {answer.json().get("reason") for answer in answers} <= {None, "challenge_used"}
         assert len((await one.get(OWN, headers=headers)).json()["items"]) == 1
     async with opened(pair.database_url) as database:
         rows = await database.reads.rows(text("SELECT data FROM events WHERE type = 'passkey.refused'"))

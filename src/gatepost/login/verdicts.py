@@ -35,6 +35,10 @@ class Verdicts:
         The standing was read before; what is read here is at least as new, and a session starts only if the standing
         holds still. `inside`: the transaction has changed the person.
         """
+        # Who is refused whatever they have set up costs no look at it: the time would tell that the proof was right.
+        hopeless = judge(self._conditions, standing, proofs, Situation(Enrolled()), self._work.now)
+        if isinstance(hopeless, Refused):
+            raise self.refusal(proofs[-1], hopeless.reason)
         situation = await self._situation(standing.user_id, remembered=remembered, inside=inside)
         verdict = judge(self._conditions, standing, proofs, situation, self._work.now)
         if isinstance(verdict, Refused):
