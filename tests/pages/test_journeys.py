@@ -25,11 +25,6 @@ def post(gatepost: Gatepost) -> Post:
     return Post(gatepost)
 
 
-@pytest.fixture
-def browser(gatepost: Gatepost) -> Browser:
-    return Browser(gatepost)
-
-
 async def test_join_confirm_and_come_to_where_one_wanted(browser: Browser, post: Post) -> None:
     seen = await browser.open("/account/notices?x=1")
     assert (seen.path, seen.answer.request.url.query) == (

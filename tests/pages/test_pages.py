@@ -56,16 +56,6 @@ def settings(settings: Settings) -> Settings:
     return by_hand(settings)
 
 
-@pytest.fixture
-def browser(gatepost: Gatepost) -> Browser:
-    return Browser(gatepost)
-
-
-@pytest.fixture
-async def person(make: Make) -> Person:
-    return await make.user()
-
-
 async def test_every_page_is_light_and_loads_only_what_is_ours_and_kept_for_ever(
     browser: Browser, person: Person
 ) -> None:

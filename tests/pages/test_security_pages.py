@@ -27,16 +27,6 @@ def settings(settings: Settings) -> Settings:
     return by_hand(settings)
 
 
-@pytest.fixture
-def browser(gatepost: Gatepost) -> Browser:
-    return Browser(gatepost)
-
-
-@pytest.fixture
-async def person(make: Make) -> Person:
-    return await make.user()
-
-
 async def given(gatepost: Gatepost, person: Person) -> App:
     app = await factors.give_app(gatepost, person.id)
     assert app is not None

@@ -277,6 +277,9 @@ class TestByMail:
         squatter = await make.strongly_signed_in(await make.user("victim@example.com"))
         planted = Authenticator()
         await desk.add(squatter, planted)
+        squatter = await make.strongly_signed_in(squatter.person)
+        made = await client.post("/users/me/factors/recovery-codes", headers=squatter.headers)
+        assert len(made.json()["codes"]) == 10
         await post.letters()
 
         for password, passkeys_left in (("another-good-one-77", 0), ("yet-a-third-one-88", 1)):
@@ -291,6 +294,8 @@ class TestByMail:
             left = (await client.get(OWN, headers=owner.headers)).json()["items"]
             assert len(left) == passkeys_left
             if not passkeys_left:
+                factors = (await client.get("/users/me/factors", headers=owner.headers)).json()
+                assert factors["recovery_codes_left"] == 0
                 with pytest.raises(PasskeyInvalid):
                     await desk.sign_in(planted)
                 # Her own, made now that the address is known to be hers, outlives the next forgotten password.

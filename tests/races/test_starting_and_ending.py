@@ -118,6 +118,7 @@ def test_killed_workers_are_replaced_and_what_they_have_counted_stays(tmp_path: 
         for turn in range(2):
             for number, worker in enumerate(_children(server.process.pid), 1):
                 os.kill(worker, signal.SIGKILL)
+                _until_dead(worker)
                 # Connections that wait at a worker's socket are its successor's.
                 assert httpx2.get(f"{server.url}/users/me", timeout=20).status_code == 401
                 # Whoever is killed between answer and count takes that one along.
@@ -127,6 +128,14 @@ def test_killed_workers_are_replaced_and_what_they_have_counted_stays(tmp_path: 
         assert server.process.wait(20) == 0, server.said
     assert server.said.count("was ended by SIGKILL. Another takes its place.") == 4
     assert server.said.count("Gatepost is ready.") == 1
+
+
+def _until_dead(worker: int) -> None:
+    # A signal is on its way for a moment, in which a worker may take a connection along.
+    deadline = time.monotonic() + 20
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+            assert time.monotonic() < deadline
 
 
 def _until_counted(port: int, wanted: int) -> None:

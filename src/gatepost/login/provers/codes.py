@@ -7,37 +7,16 @@ from gatepost.core.work import Work
 from gatepost.login import queries
 from gatepost.login.methods import Method
 from gatepost.login.provers.prover import Context
+from gatepost.login.provers.used import UsedUp
 from gatepost.login.refusals import refused
 from gatepost.login.schemas import CodeStep
 from gatepost.mfa import CodeWrong
 from gatepost.users import Standing
 
-__all__ = ["CodeProver", "ShownCode"]
+__all__ = ["CodeProver"]
 
 TakeCode = Callable[[UUID, str], Awaitable[object]]
 """Takes a code of a person, once. Raises CodeWrong."""
-
-
-class ShownCode:
-    """A code that was right, and is used."""
-
-    def __init__(self, method: Method, standing: Standing) -> None:
-        self.method = method
-        self.standing = standing
-
-    async def accepted(self) -> None:
-        """Nothing here is slow."""
-
-    async def use(self) -> Standing:
-        """Return the standing: the code was used when it was looked at."""
-        return self.standing
-
-    async def holds(self) -> bool:
-        """Tell that it does: the person's row has been locked since it was used."""
-        return True
-
-    async def finish(self) -> None:
-        """All was done."""
 
 
 class CodeProver:
@@ -48,7 +27,7 @@ class CodeProver:
         self._method = method
         self._take = take
 
-    async def check(self, given: CodeStep, context: Context) -> ShownCode:
+    async def check(self, given: CodeStep, context: Context) -> UsedUp:
         """Take a code. A wrong one is counted. Raises InvalidCredentials, TotpDelayed."""
         whose = context.person
         if whose is None:
@@ -61,4 +40,4 @@ class CodeProver:
         row = await self._work.read.first(queries.STANDING_OF, {"user_id": whose})
         if row is None:
             raise refused(self._work, self._method, whose, "unknown_account")
-        return ShownCode(self._method, Standing.of(row))
+        return UsedUp(self._method, Standing.of(row))

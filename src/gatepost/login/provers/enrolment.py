@@ -3,6 +3,7 @@
 from gatepost.core.work import Work
 from gatepost.login.methods import PASSKEY, TOTP, Method
 from gatepost.login.provers.prover import Context
+from gatepost.login.provers.used import UsedUp
 from gatepost.login.refusals import refused
 from gatepost.login.schemas import EnrolPasskeyStep, EnrolTotpStep
 from gatepost.mfa import Mfa
@@ -12,30 +13,15 @@ from gatepost.users import Standing, User, UserNotFound, Users
 __all__ = ["EnrolPasskeyProver", "EnrolTotpProver", "ShownEnrolment"]
 
 
-class ShownEnrolment:
-    """A factor that counts from now on; the person's row is locked, and nothing else of them has changed.
+class ShownEnrolment(UsedUp):
+    """A factor that counts from now on.
 
-    So the steps before, which were judged by the version of before it, are worth as much after it.
+    The steps before, which were judged by the version of before it, are worth as much after it.
     """
 
     def __init__(self, method: Method, user: User, recovery_codes: list[str] | None) -> None:
-        self.method = method
-        self.standing = Standing.of(user)
+        super().__init__(method, Standing.of(user))
         self.recovery_codes = recovery_codes
-
-    async def accepted(self) -> None:
-        """Nothing here is slow."""
-
-    async def use(self) -> Standing:
-        """Return the standing of after it."""
-        return self.standing
-
-    async def holds(self) -> bool:
-        """Tell that it does: the row is locked."""
-        return True
-
-    async def finish(self) -> None:
-        """All was done."""
 
 
 class _Enrolling:
