@@ -18,6 +18,7 @@ class Letter:
     kind: str
     to: str
     text: str
+    html: str
 
     @property
     def link(self) -> str:
@@ -64,7 +65,7 @@ class Post:
     async def letters(self) -> list[Letter]:
         """Return all mail that there is since this was asked last, the oldest first."""
         await self._gatepost.worker.drain()
-        found = [Letter(mail.kind, mail.to, mail.text) for mail in self._sent]
+        found = [Letter(mail.kind, mail.to, mail.text, mail.html) for mail in self._sent]
         self._sent.clear()
         return found
 

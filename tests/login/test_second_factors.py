@@ -22,7 +22,8 @@ from tests.login.factors import ORIGIN, STEP, give_app, give_passkey, next_code,
 from tests.login.ways import sessions_of
 from tests.make import PASSWORD, Make, Person
 from tests.mfa.people import App
-from tests.post import Post
+from tests.post import Post, by_hand
+from tests.security.expect import assert_problem
 
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MFA_GRANT = "urn:gatepost:params:oauth:grant-type:mfa"
@@ -471,3 +472,36 @@ async def test_g03_nothing_is_said_of_factors_before_the_first_was_right(
             )
         )
     assert said[0] == said[1] == said[2]
+
+
+@on_one_database
+async def test_e08_nothing_of_an_enrolment_goes_where_whoever_asks_says(
+    settings: Settings, clock: MovableClock
+) -> None:
+    mallory = "mallory@example.com"
+    async with service_with(by_hand(settings), clock, policy="required") as (gatepost, client, make):
+        post, person = Post(gatepost), await make.user()
+        who = await visitor(gatepost, client, person)
+        await make.user(mallory)
+        await post.letters()
+        assert (await who.token()).json()["next"] == ["enrol_totp", "enrol_passkey"]
+        for path in ("/login/enrol/totp", "/login/enrol/passkey"):
+            for field in ("email", "to", "recipient", "phone", "account"):
+                answer = await client.post(path, json={**who.flow, field: mallory})
+                assert_problem(answer, 422)
+                assert [error["field"] for error in answer.json()["errors"]] == [field]
+        # Asked for in this flow, a mail is no factor to add, whoever it goes to.
+        asked = await client.post("/login/mail", json={**who.flow, "email": mallory})
+        codes = [letter.code for letter in await post.letters() if letter.kind == "sign_in_code"]
+        for code in codes or ["000000"]:
+            refused = await who.step("mail", email=mallory, code=code)
+            assert refused.status_code in {400, 403}, (asked.status_code, refused.text)
+        begun = (await client.post("/login/enrol/totp", json=who.flow)).json()
+        app = App(begun["id"], begun["uri"])
+        done = await who.step("enrol_totp", id=begun["id"], code=app.code(clock.now()))
+        assert done.status_code == 200, done.text
+        # The news of it goes to its owner alone.
+        assert {(letter.kind, letter.to) for letter in await post.letters()} == {
+            ("factor_added", person.email)
+        }
+        assert await sessions_of(gatepost, person) == 1

@@ -127,7 +127,7 @@ async def _letter(attempt: Attempt) -> Letter | None:
 
     def found() -> list[Letter]:
         mails = [mail for mail in sent.sent if mail.kind == "sign_in_code" and mail.to == person.email]
-        return [Letter(mail.kind, mail.to, mail.text) for mail in mails]
+        return [Letter(mail.kind, mail.to, mail.text, mail.html) for mail in mails]
 
     await gatepost.worker.drain()
     await until(lambda: bool(found()))

@@ -1,12 +1,14 @@
 """The base of everything that comes in: no unknown fields, no text that a database cannot hold."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Input", "Output", "check_text"]
+__all__ = ["LONGEST_LABEL", "Input", "Label", "Output", "check_text"]
+
+LONGEST_LABEL = 100
 
 
 _UNSTORABLE = re.compile(
@@ -23,6 +25,17 @@ def check_text(text: str) -> str:
             "invalid_text", "Text must not contain NUL, lone surrogates or noncharacters"
         )
     return text
+
+
+def _in_one_line(label: str) -> str:
+    # Its owner decides by it which one to remove.
+    if not label.strip() or not label.isprintable():
+        raise PydanticCustomError("name", "A name is one line of text that can be seen")
+    return label.strip()
+
+
+Label = Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_in_one_line)]
+"""What people call a thing of theirs, to tell it from others."""
 
 
 class Input(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from gatepost.core.principal import Carrier
-from gatepost.core.schemas import Input, Output
+from gatepost.core.schemas import Input, Label, Output
 from gatepost.passkeys import AssertionResponse, NewPasskey
 from gatepost.passwords import GivenPassword
 from gatepost.proofs import ShownProof
@@ -241,7 +241,7 @@ class SignInMail(Step):
 class NewApp(Step):
     """An authenticator app that is to be added on the way in."""
 
-    name: str | None = Field(None, min_length=1, max_length=100, examples=["Phone"])
+    name: Label | None = Field(None, examples=["Phone"])
 
 
 class FactorResetBegun(Output):

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.core.models import Base, Digest, SealedBytes
+from gatepost.core.schemas import LONGEST_LABEL
 from gatepost.core.sealed import SealedColumn
 
 __all__ = [
@@ -40,7 +41,7 @@ class TotpFactor(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str | None] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(LONGEST_LABEL))
     secret: Mapped[bytes] = mapped_column(SealedBytes)
     last_step: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]

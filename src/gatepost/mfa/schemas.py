@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gatepost.core.schemas import Input, Output
+from gatepost.core.schemas import Input, Label, Output
 
 __all__ = [
     "ConfirmTotp",
@@ -29,10 +29,8 @@ GivenCode = Annotated[
 class NewTotp(Input):
     """An authenticator app that is to be added."""
 
-    name: str | None = Field(
+    name: Label | None = Field(
         None,
-        min_length=1,
-        max_length=100,
         description="What the person calls it, to tell it from others.",
         examples=["Phone"],
     )

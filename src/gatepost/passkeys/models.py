@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gatepost.core.models import Base, Canonical, Digest
-from gatepost.passkeys.schemas import LONGEST_NAME
+from gatepost.core.schemas import LONGEST_LABEL
 
 __all__ = ["LONGEST_CREDENTIAL_ID", "LONGEST_KEY", "Passkey", "PasskeyChallenge", "PasskeyHandle"]
 
@@ -32,7 +32,7 @@ class Passkey(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    name: Mapped[str] = mapped_column(String(LONGEST_LABEL))
     credential_id: Mapped[str] = mapped_column(Canonical(_in_base64(LONGEST_CREDENTIAL_ID)), unique=True)
     public_key: Mapped[str] = mapped_column(String(_in_base64(LONGEST_KEY)))
     sign_count: Mapped[int] = mapped_column(BigInteger)

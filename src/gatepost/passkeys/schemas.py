@@ -4,14 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from gatepost.core.schemas import Input, Output
+from gatepost.core.schemas import Input, Label, Output
 
 __all__ = [
-    "LONGEST_NAME",
     "AssertionResponse",
     "AttestationResponse",
     "AuthenticatorSelection",
@@ -27,24 +25,10 @@ __all__ = [
     "UserEntity",
 ]
 
-LONGEST_NAME = 100
 _LONGEST_ID = 1364
 
 
-def _in_one_line(name: str) -> str:
-    # Its owner decides by it which one to remove.
-    if not name.strip() or not name.isprintable():
-        raise PydanticCustomError("name", "A name is one line of text that can be seen")
-    return name.strip()
-
-
-PasskeyName = Annotated[
-    str,
-    Field(
-        min_length=1, max_length=LONGEST_NAME, examples=["My phone"], description="What its owner calls it."
-    ),
-    AfterValidator(_in_one_line),
-]
+PasskeyName = Annotated[Label, Field(examples=["My phone"], description="What its owner calls it.")]
 
 
 def _base64url(longest: int, description: str, *, alias: str | None = None) -> Any:
