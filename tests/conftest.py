@@ -32,11 +32,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template() -> Iterator[str]:
-    """The name of a migrated PostgreSQL database, to be copied."""
+def postgres_shelf() -> Iterator[databases.Shelf]:
+    """Migrated PostgreSQL databases."""
     with databases.postgres_database() as url:
         asyncio.run(_migrate(url))
-        yield str(make_url(url).database)
+        shelf = databases.Shelf(str(make_url(url).database))
+        yield shelf
+        shelf.clear()
 
 
 async def _migrate(url: str) -> None:
@@ -58,7 +60,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     if reason := missing_reason("postgres"):
         pytest.skip(reason)
-    with databases.postgres_database(request.getfixturevalue("postgres_template")) as url:
+    with request.getfixturevalue("postgres_shelf").taken() as url:
         yield url
 
 

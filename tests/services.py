@@ -149,6 +149,7 @@ def _start_postgres(programs: Path, home: Path, user: str | None) -> str:
             "max_connections": 200,
             "shared_buffers": "128MB",
             "jit": "off",
+            "autovacuum": "off",  # no plan is another because a test came late
             "fsync": "off",  # the machine may not crash, the service may
             "full_page_writes": "off",
         }
