@@ -38,7 +38,7 @@ CHECKS = [
     negative_data_rejection,
 ]
 BOUNDED = hypothesis.settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

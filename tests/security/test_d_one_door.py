@@ -1,6 +1,7 @@
 """Attacks on sessions that go round a check: another path, a race, a fault, a header, a cache."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -202,19 +203,21 @@ WITH_GARBAGE = [
 @pytest.mark.parametrize("way", WITH_GARBAGE, ids=lambda way: way.name)
 async def test_e03_garbage_in_any_header_lets_nobody_in(gatepost: Gatepost, make: Make, way: Any) -> None:
     person = await make.user()
-    for header in HEADERS:
-        for value in GARBAGE:
-            if way.proofs not in ((BY_PASSWORD,), (MAIL,)):
-                # Each attempt adds a factor.
-                person = await make.user()
-            attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
-            await entrance.begin(attempt)
-            wrong = type(person)(person.id, person.email, "not-the-lighthouse-1")
-            attempt.person = wrong
-            attempt.client.headers[header] = value
-            answer = await entrance.finish(attempt)
-            assert 400 <= answer.status_code < 500, (header, value, answer.text)
-            assert "access_token" not in answer.text
+    # After a first step the same dependencies read the same headers: there each header has garbage once.
+    one_step = way.proofs in ((BY_PASSWORD,), (MAIL,))
+    tries = itertools.product(HEADERS, GARBAGE) if one_step else zip(HEADERS, itertools.cycle(GARBAGE))
+    for header, value in tries:
+        if not one_step:
+            # Each attempt adds a factor.
+            person = await make.user()
+        attempt, entrance = attempt_of(gatepost, person), entrance_of(way)
+        await entrance.begin(attempt)
+        wrong = type(person)(person.id, person.email, "not-the-lighthouse-1")
+        attempt.person = wrong
+        attempt.client.headers[header] = value
+        answer = await entrance.finish(attempt)
+        assert 400 <= answer.status_code < 500, (header, value, answer.text)
+        assert "access_token" not in answer.text
 
 
 async def test_e03_a_policy_that_fails_lets_nobody_in(
