@@ -13,8 +13,8 @@ from tests.conftest import open_client
 from tests.login import factors
 from tests.make import PASSWORD, Make, Person
 from tests.mfa.people import App
-from tests.pages.browsing import Browser
-from tests.post import by_hand
+from tests.pages.browsing import ORIGIN, Browser
+from tests.post import Post, by_hand
 
 SECURITY = "/account/security"
 MOST_BYTES = 60_000
@@ -164,3 +164,29 @@ async def test_a_step_of_nobody_leads_to_the_sign_in(browser: Browser, person: P
         assert (seen.problem, seen.answer.status_code) == ("passkey-invalid", 400)
     for path in (f"{SECURITY}/apps/x", f"{SECURITY}/passkeys/x"):
         assert (await browser.open(path)).answer.status_code == 404
+
+
+@pytest.mark.parametrize("where", ["where it was asked for", "elsewhere"])
+async def test_a_link_by_mail_leads_who_has_a_factor_to_the_second_step_and_counts_once(
+    gatepost: Gatepost, person: Person, browser: Browser, where: str
+) -> None:
+    await factors.verify(gatepost, person.id)
+    app, post = await given(gatepost, person), Post(gatepost)
+    asking = {"Origin": ORIGIN}
+    flow = (await browser.client.post("/login", json={"carrier": "cookie"}, headers=asking)).json()["flow"]
+    wanted = {"flow": flow, "email": person.email}
+    assert (await browser.client.post("/login/mail", json=wanted, headers=asking)).status_code == 202
+    letters = {letter.kind: letter for letter in await post.letters()}
+    link = letters["sign_in_code"].link
+    here = browser if where == "where it was asked for" else Browser(gatepost)
+    await here.open(link)
+
+    assert (await here.send()).path == "/sign-in/step"
+
+    assert (await here.client.get("/session")).json()["user"] is None
+    wrong = await here.send(("do", "totp"), code=app.wrong_code(gatepost.clock.now()))
+    assert wrong.problem == "invalid-credentials"
+    assert (await here.send(("do", "totp"), code=factors.next_code(gatepost, app))).path == "/account"
+    listed = await here.client.get("/users/me/sessions", headers=asking)
+    assert [item["amr"] for item in listed.json()["items"]] == [["otp", "mfa"]]
+    assert (await Browser(gatepost).open(link)).answer.status_code == 400

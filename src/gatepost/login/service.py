@@ -199,11 +199,13 @@ class Login:
             await self._replace(here)
         return admitted
 
-    async def with_link(self, token: str, binding: str | None, *, here: Principal | None = None) -> Admission:
+    async def with_link(
+        self, token: str, binding: str | None, *, here: Principal | None = None
+    ) -> Admission | UnderWay:
         """Sign a browser in by the link from a mail, at the end of the flow that asked for it, which has this binding.
 
-        Without one, the link was asked for elsewhere, and the person has said that they want to sign in here. Whoever
-        has a second factor goes on where they asked, with the code. Raises MethodOff, FlowInvalid, InvalidCredentials,
+        Without one, the link was asked for elsewhere, and the person has said that they want to sign in here. Where
+        more is needed, a flow of this browser goes on with it. Raises MethodOff, FlowInvalid, InvalidCredentials,
         EmailUnverified, LimitExceeded.
         """
         prover = self._prover(MAIL.name)
@@ -214,15 +216,20 @@ class Login:
         before = flow.proofs if flow else ()
         verdict = await self._verdicts.of(shown.standing, [*before, self._proof(shown)])
         used, verdict = await self._settled(before, shown, verdict)
-        if isinstance(verdict, StepNeeded):
-            # A page of a link has no further step.
-            raise self._verdicts.refusal(self._proof(shown), "step_missing")
         await shown.accepted()
         if flow is not None:
             await self._flows.finish(flow)
         # Who asked said how long to remember them; of a browser elsewhere nobody did.
-        carriage = Carriage("cookie", None, flow.remember if flow else False)
-        admitted = await self._let_in(_Entry([shown], carriage, used, before), verdict, "")
+        remember = flow.remember if flow else False
+        if isinstance(verdict, StepNeeded):
+            after = used[0] if used else await shown.use()
+            proofs = [*before, self._proof(shown, after)]
+            begun = await self._flows.begin(
+                "cookie", self._tokens.grantable(None), remember=remember, proofs=proofs
+            )
+            return UnderWay(begun, verdict)
+        entry = _Entry([shown], Carriage("cookie", None, remember), used, before)
+        admitted = await self._let_in(entry, verdict, "")
         await self._replace(here)
         return admitted
 

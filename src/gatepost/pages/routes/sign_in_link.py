@@ -40,7 +40,7 @@ async def offer(visit: VisitHere) -> Response:
 
 @pages.post(_PATH)
 async def sign_in(visit: VisitHere) -> Response:
-    """Sign this browser in."""
+    """Sign this browser in, or lead to the page of the next step."""
     form, request = await read_form(visit.request), visit.request
     try:
         token = ShownProof(token=form.get("token", "")).token or ""
@@ -51,10 +51,10 @@ async def sign_in(visit: VisitHere) -> Response:
     _need_own_page(request, asked_here=binding is not None)
     try:
         async with visit.work() as work:
-            admitted = await visit.home.build(Login, work).with_link(token, binding, here=visit.me_here)
+            outcome = await visit.home.build(Login, work).with_link(token, binding, here=visit.me_here)
     except (InvalidCredentials, EmailUnverified, FlowInvalid, MethodOff):
         return told_to_nobody(visit.page("dead-link", 400))
-    return let_in(visit, admitted, onward=visit.place(f"{_PATH}/done"))
+    return let_in(visit, outcome, onward=visit.place(f"{_PATH}/done"))
 
 
 @pages.get(f"{_PATH}/done")
