@@ -77,7 +77,7 @@ class Shelf:
         """Give it the name of a migrated database."""
         self._template = template
         self._free: list[str] = []
-        self._shape = _wait_for(lambda: _in(template, _shape))
+        self._shape, self._rows = _wait_for(lambda: _in(template, _as_migrated))
 
     @contextmanager
     def taken(self) -> Generator[str]:
@@ -106,7 +106,23 @@ class Shelf:
         if await _shape(connection) != self._shape:
             return False
         await connection.execute(_EMPTY)
+        for table, rows in self._rows.items():
+            await connection.execute(
+                f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1)", rows
+            )
         return True
+
+
+async def _as_migrated(connection: asyncpg.Connection) -> tuple[str | None, dict[str, str]]:
+    """Return the shape of a migrated database, and the rows that migrations have made, by table."""
+    rows: dict[str, str] = {}
+    tables = "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND relname <> $1"
+    for table in await connection.fetch(f"{tables} AND relnamespace = 'public'::regnamespace", VERSION_TABLE):
+        name = table["name"]
+        found = await connection.fetchval(f"SELECT jsonb_agg(to_jsonb(each)) FROM {name} AS each")
+        if found is not None:
+            rows[name] = found
+    return await _shape(connection), rows
 
 
 async def _shape(connection: asyncpg.Connection) -> str | None:
