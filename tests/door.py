@@ -69,7 +69,7 @@ def behind_the_door() -> Mapping[str, str]:
         "GATEPOST_RATE_LIMITS": "on",
         **{f"GATEPOST_LIMITS__{name}": "1000000" for name in _LIMITS},
         "GATEPOST_LIMITS__FREE_FAILURES": "1000",
-        "GATEPOST_TOKENS__REFRESH_GRACE": str(GRACE),
+        "GATEPOST_TOKENS__REFRESH_GRACE": f"PT{GRACE}S",
     }
 
 

@@ -34,7 +34,7 @@ from gatepost.core.schedule import Schedule
 from gatepost.core.sealed import Sealed
 from gatepost.core.secrets import KeyRing
 from gatepost.core.wake import Wake
-from gatepost.core.work import Work
+from gatepost.core.work import UNIT_TRIES, Work, pause_before_next
 from gatepost.credentials import Credentials, current_user_of, requirement
 from gatepost.login import flow_handles
 from gatepost.measures import Measured, Measures, readiness
@@ -73,8 +73,6 @@ from gatepost.wiring import (
 from gatepost.worker import Worker, running
 
 __all__ = ["Gatepost", "create_app"]
-
-_UNIT_TRIES = 4
 
 
 class Gatepost:
@@ -228,12 +226,12 @@ class Gatepost:
 
     async def run[T](self, act: Callable[[Work], Awaitable[T]]) -> T:
         """Run a whole unit of work, again when the database undid it for another's sake. Raises Unavailable."""
-        for _ in range(_UNIT_TRIES):
+        for attempt in range(UNIT_TRIES):
             try:
                 async with self.work() as work:
                     return await act(work)
             except TransactionConflict:
-                continue
+                await asyncio.sleep(pause_before_next(attempt))
         raise Unavailable
 
     def build[S](self, service: type[S], work: Work) -> S:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -444,6 +445,8 @@ async def test_a03_an_app_on_somebody_elses_address_is_gone_once_they_read_their
     enrolled = await gatepost.build(Mfa, gatepost.reading()).enrolled(victim.person.id)
     assert (enrolled.methods, enrolled.recovery_codes) == ((), 0)
     assert (await planted.token()).status_code == 400
+    # Whoever set them may be who reads this: of each that is gone there is a mail.
+    assert Counter(letter.kind for letter in await post.letters())["factor_removed"] == 2
 
 
 @on_one_database
@@ -505,3 +508,32 @@ async def test_e08_nothing_of_an_enrolment_goes_where_whoever_asks_says(
             ("factor_added", person.email)
         }
         assert await sessions_of(gatepost, person) == 1
+
+
+@on_one_database
+async def test_a_factor_that_must_be_added_is_added_in_the_flow_and_the_grant_says_where(
+    settings: Settings, clock: MovableClock
+) -> None:
+    async with service_with(settings, clock, policy="required") as (gatepost, client, make):
+        who = await visitor(gatepost, client, await make.user())
+        await who.token()
+        form = {"grant_type": MFA_GRANT, **who.flow, "method": "enrol_totp", "code": "123456"}
+        answer = await client.post("/users/token", data=form)
+        assert_problem(answer, 422)
+        assert (answer.json()["code"], answer.json()["error"]) == ("method-not-here", "invalid_request")
+        assert "POST /login/proof" in answer.json()["detail"]
+
+
+@on_one_database
+async def test_opening_the_sign_in_page_takes_no_try_at_a_password_away(
+    settings: Settings, clock: MovableClock
+) -> None:
+    on = settings.model_copy(update={"rate_limits": "on"})
+    async with service_with(on, clock) as (gatepost, client, make):
+        person = await make.user()
+        who = await visitor(gatepost, client, person)
+        for _ in range(settings.limits.begun // 2):
+            await who.begin()
+            assert "challenge" in await who.options()
+        assert (await client.post("/login", json={})).status_code == 429
+        assert (await who.token()).status_code == 200

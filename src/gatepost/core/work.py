@@ -1,5 +1,6 @@
 """One unit of work: what a service may use while it makes one change, or none."""
 
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,16 @@ from gatepost.core.database import JoinedTransaction, Reader, Transaction
 from gatepost.core.events import Recorder
 from gatepost.core.principal import ClientInfo, Principal
 
-__all__ = ["Run", "Work"]
+__all__ = ["UNIT_TRIES", "Run", "Work", "pause_before_next"]
+
+UNIT_TRIES = 6
+"""How often a unit of work is run that the database undoes for another's sake."""
+_LONGEST_PAUSE = 0.4  # seconds
+
+
+def pause_before_next(attempt: int) -> float:
+    """Return how many seconds to wait after a try, the first being 0: at random, so that two do not meet again."""
+    return random.uniform(0, min(0.02 * 2**attempt, _LONGEST_PAUSE))  # noqa: S311  jitter, not a secret
 
 
 @dataclass(slots=True)

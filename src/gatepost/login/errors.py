@@ -9,6 +9,7 @@ __all__ = [
     "EmailUnverified",
     "FlowInvalid",
     "InvalidCredentials",
+    "MethodNotHere",
     "MethodOff",
     "MfaRequired",
     "ParameterMissing",
@@ -84,6 +85,18 @@ class MethodOff(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(field="method")
+
+
+class MethodNotHere(Invalid):
+    """The grant that goes on takes no step with this method."""
+
+    code = "method-not-here"
+    sentence = (
+        "This grant takes `totp`, `recovery_code` and `passkey`. Any other step is for POST /login/proof."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(field="method", error="invalid_request")
 
 
 class AskedElsewhere(Forbidden):

@@ -53,7 +53,7 @@ class FlowSteps:
         Raises FlowInvalid, StepNotAsked, LimitExceeded, and what a step does.
         """
         flow = await self._flows.open(handle, binding)
-        await self._limits.guess(self._work.client)
+        await self._limits.begin(self._work.client)
         if flow.person is not None:
             # Which credentials somebody has is told to nobody whose sign-in would be refused.
             await self._need_asked(flow, PASSKEY.step)
@@ -61,7 +61,7 @@ class FlowSteps:
 
     async def passkey_options_again(self, me: Principal) -> RequestOptions:
         """Return the same for somebody who is signed in, and shows that it is still them. Raises LimitExceeded."""
-        await self._limits.guess(self._work.client)
+        await self._limits.begin(self._work.client)
         return await self._passkeys.request_options(session_binding(me.session_id), me.subject)
 
     async def begin_totp(self, handle: str, binding: str | None, name: str | None) -> TotpEnrolment:

@@ -45,10 +45,11 @@ class ProvenAddress:
         await self._users.change(user, ProfileChange(email_verified=True))
 
     async def _drop(self, user: User) -> None:
+        await self._sessions.end_all(user.id, EndReason.ADDRESS_PROVEN)
         await self._passwords.drop(user.id)
         await self._passkeys.remove_all(user.id, "address_proven")
-        await self._mfa.remove_all(user)
-        await self._sessions.end_all(user.id, EndReason.ADDRESS_PROVEN)
+        # Its owner may have set it themselves: they hear of each.
+        await self._mfa.remove_all(user, tell_each=True)
         # With the ways back to addresses of before: those may be the other's.
         await self._proofs.drop(user.id, *Purpose)
         await self._users.touch(user)

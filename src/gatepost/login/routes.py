@@ -16,7 +16,7 @@ from gatepost.core.http.json_body import StrictJsonRoute
 from gatepost.core.http.problems import Problems, responses
 from gatepost.login.answers import cookies_of, signed_in
 from gatepost.login.browser import signed_in_here
-from gatepost.login.errors import MethodOff, MfaRequired, ParameterMissing, UnsupportedGrantType
+from gatepost.login.errors import MethodNotHere, MfaRequired, ParameterMissing, UnsupportedGrantType
 from gatepost.login.policy import StepNeeded
 from gatepost.login.schemas import (
     BrowserLogin,
@@ -91,7 +91,7 @@ async def _grant(
 
 
 def _second_step(form: TokenForm) -> Any:
-    """Return the step that the form takes. Raises ParameterMissing, MethodOff, RequestValidationError."""
+    """Return the step that the form takes. Raises ParameterMissing, MethodNotHere, RequestValidationError."""
     step: dict[str, Any] = {
         "flow": _given(form.flow, "flow"),
         "binding": _given(form.binding, "binding"),
@@ -100,7 +100,7 @@ def _second_step(form: TokenForm) -> Any:
         "remember_device": form.remember_device,
     }
     if form.method not in _SECOND_STEPS:
-        raise MethodOff
+        raise MethodNotHere
     if form.method == "passkey":
         step["credential"] = _from_json(_given(form.credential, "credential"))
     else:

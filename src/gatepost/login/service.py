@@ -151,7 +151,7 @@ class Login:
     async def begin(self, carrier: Carrier, scope: str | None = None, *, remember: bool = True) -> UnderWay:
         """Begin a sign-in of several steps. Raises LimitExceeded, ScopeInvalid."""
         granted = self._tokens.grantable(scope)
-        await self._limits.guess(self._work.client)
+        await self._limits.begin(self._work.client)
         first = StepNeeded(tuple(method.step for method in self._conditions.first))
         return UnderWay(await self._flows.begin(carrier, granted, remember=remember), first)
 

@@ -34,7 +34,7 @@ class FactorAdded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FactorRemoved(Event):
-    """A person removed one of their second factors."""
+    """A second factor was removed: by its owner, or since others may have set it."""
 
     type: ClassVar[str] = "factor.removed"
     changes_caller: ClassVar[bool] = True

@@ -213,10 +213,18 @@ class Mfa:
             raise FactorNotFound
         self._work.events.record(FactorRemoved(subject=user.id, factor=TOTP, factor_id=factor_id))
 
-    async def remove_all(self, user: User) -> bool:
-        """Remove all second factors of a person, and end all sessions; return whether there were any."""
+    async def remove_all(self, user: User, *, tell_each: bool = False) -> bool:
+        """Remove all second factors of a person, and end all sessions; return whether there were any.
+
+        Whoever calls tells that all are gone, unless `tell_each`.
+        """
         before = await self.enrolled_now(user.id)
-        await self._work.execute(delete(TotpFactor).where(TotpFactor.user_id == user.id))
+        apps = delete(TotpFactor).where(TotpFactor.user_id == user.id)
+        counted = apps.returning(TotpFactor.id, TotpFactor.confirmed_at)
+        removed = await self._work.execute(counted.execution_options(synchronize_session=False))
+        for row in removed.all():
+            if tell_each and row.confirmed_at is not None:
+                self._work.events.record(FactorRemoved(subject=user.id, factor=TOTP, factor_id=row.id))
         if self._others is not None:
             await self._others.remove_all(user.id)
         await self._work.execute(delete(FactorReset).where(FactorReset.user_id == user.id))

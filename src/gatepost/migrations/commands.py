@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,32 @@ from gatepost.core.errors import Stopped
 from gatepost.core.models import Base
 from gatepost.migrations import VERSION_TABLE
 
-__all__ = ["differences", "migrating", "revision", "upgrade"]
+__all__ = ["differences", "import_models", "migrating", "revision", "upgrade"]
 
 # Any number; all who migrate a PostgreSQL database of ours must choose the same.
 _LOCK = 7_146_803_252
 _A_DAY = 86_400.0
+_TABLES = ("core.events", "core.idempotency", "core.schedule")
+_ROOMS = (
+    "users",
+    "access",
+    "proofs",
+    "sessions",
+    "passkeys",
+    "passwords",
+    "mfa",
+    "tokens",
+    "login",
+    "accounts",
+    "notices",
+    "testing",
+)
+
+
+def import_models() -> None:
+    """Import every room that has tables, so that all of them are known."""
+    for module in (*_TABLES, *_ROOMS):
+        import_module(f"gatepost.{module}")
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -92,6 +114,7 @@ async def _patient(database: Database) -> AsyncGenerator[AsyncEngine]:
 
 async def differences(database: Database) -> list[Any]:
     """Return what a migration would have to change for the database to equal the models."""
+    import_models()
 
     def compare(connection: Connection) -> list[Any]:
         options = {"compare_type": True, "version_table": VERSION_TABLE}

@@ -1,7 +1,6 @@
 """Runs migrations, on the connection that the caller brings or on the one the settings name."""
 
 import asyncio
-from importlib import import_module
 from typing import Literal
 
 from alembic import context
@@ -11,25 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatepost.core.database import Database
 from gatepost.core.models import Base, SealedBytes, UtcDateTime
 from gatepost.migrations import VERSION_TABLE
-from gatepost.migrations.commands import migrating
+from gatepost.migrations.commands import import_models, migrating
 from gatepost.settings import Settings, make_data_dir
 
-TABLES = ("core.events", "core.idempotency", "core.schedule")
-ROOMS = (
-    "users",
-    "access",
-    "proofs",
-    "sessions",
-    "passkeys",
-    "passwords",
-    "tokens",
-    "login",
-    "accounts",
-    "notices",
-    "testing",
-)
-for module in (*TABLES, *ROOMS):
-    import_module(f"gatepost.{module}")
+import_models()
 
 
 def _portable(kind: str, value: object, _context: object) -> str | Literal[False]:

@@ -19,7 +19,7 @@ _LEADS_TO = {
     "already_registered": "sign-in",
     "reset_password": "reset-password",
     "change_email_confirm": "confirm-email",
-    "sign_in_code": "sign-in/link",
+    "sign_in_code": "sign-in-link",
     "account_deletion_scheduled": "keep-account",
     "factors_reset_scheduled": "keep-factors",
     "data_export_ready": "export",

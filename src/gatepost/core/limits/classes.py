@@ -8,6 +8,8 @@
 | `credentials` | sign-in with a password, one's current         | address                        |
 |               | password, the setup code, a link or a code     |                                |
 |               | from a mail, asking for one                    |                                |
+| `begun`       | a sign-in in steps that begins, a question for | address                        |
+|               | a passkey                                      |                                |
 | `account`     | sign-in with a password, one's current         | account                        |
 |               | password, a code from a mail                   |                                |
 | `delay`       | the same                                       | account, failures in a row     |
@@ -91,6 +93,7 @@ class Limits:
         self._general = _of_addresses("general", options.general)
         self._published = _of_addresses("published", options.published)
         self._credentials = _of_addresses("credentials", options.credentials)
+        self._begun = _of_addresses("begun", options.begun)
         self._sign_up = _of_addresses("sign_up", options.sign_up)
         self._account = Limit("account", options.account, MINUTE)
         self._mail = Limit("mail", options.mail, HOUR)
@@ -128,6 +131,10 @@ class Limits:
     async def guess(self, client: ClientInfo) -> None:
         """Charge a try at a secret that belongs to no account. Raises LimitExceeded."""
         await self._need(self._by_address(self._credentials, client))
+
+    async def begin(self, client: ClientInfo) -> None:
+        """Charge the beginning of a sign-in, at which nothing can be guessed yet. Raises LimitExceeded."""
+        await self._need(self._by_address(self._begun, client))
 
     async def attempt(
         self, client: ClientInfo, account: str, known_here: Callable[[], Awaitable[bool]] | None = None

@@ -32,6 +32,13 @@ class LimitOptions(BaseModel):
         description="Passwords, setup codes, links and codes from mails tried a minute per address, and mails asked "
         "for.",
     )
+    begun: int = Field(
+        60,
+        ge=1,
+        le=1_000_000,
+        description="Sign-ins in steps begun a minute per address, and questions for a passkey: a page that is opened "
+        "has both.",
+    )
     account: int = Field(
         10, ge=1, le=1_000_000, description="Passwords and codes from mails tried a minute per account."
     )

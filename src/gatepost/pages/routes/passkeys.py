@@ -1,5 +1,6 @@
 """One's own passkeys: made by the browser with a script, all else without."""
 
+from ipaddress import ip_address
 from uuid import UUID
 
 from fastapi import Response
@@ -29,7 +30,8 @@ _ONE = f"{SECURITY}/passkeys/{{passkey}}"
 async def new(visit: MemberHere) -> Response:
     """Ask what to call it. A script then has the browser make it."""
     await visit.need_authority()
-    return visit.page("passkey-new", policy=visit.home.settings.mfa.policy)
+    policy, there = visit.home.settings.mfa.policy, await _by_name(visit)
+    return visit.page("passkey-new", policy=policy, by_name=there)
 
 
 @pages.post(_NEW)
@@ -68,6 +70,17 @@ async def change(visit: MemberHere, form: OwnFormHere, passkey: str) -> Response
     except REFUSALS as error:
         return visit.back(error, form)
     return visit.go(visit.place(SECURITY), "passkey-removed" if removes else "saved")
+
+
+async def _by_name(visit: MemberHere) -> str | None:
+    """Return the address of this page by the name of its site, if it was opened by a number: browsers want a name."""
+    url = visit.request.url
+    try:
+        ip_address(url.hostname or "")
+    except ValueError:
+        return None
+    known = await visit.reading(OwnPasskeys).of(visit.me.subject)
+    return str(url.replace(hostname=known.rp_id))
 
 
 async def _found(visit: MemberHere, wanted: UUID) -> PasskeyOut:

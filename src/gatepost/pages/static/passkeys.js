@@ -5,6 +5,7 @@ const able = make && ask && navigator.credentials;
 let waiting;
 
 class Refused extends Error {}
+class TooMany extends Error {}
 
 // What the browser must know. The answer counts once, so that it is asked for when it is needed.
 async function options(form) {
@@ -16,6 +17,7 @@ async function options(form) {
   });
   // Signed in too long ago, or not any more: the page itself leads to where that is mended.
   if (answer.status === 401) location.reload();
+  if (answer.status === 429) throw new TooMany();
   if (!answer.ok) throw new Refused();
   return answer.json();
 }
@@ -38,6 +40,7 @@ function send(form, flow, credential) {
 }
 
 function words(form, error) {
+  if (error instanceof TooMany) return form.dataset.late;
   if (error.name === "InvalidStateError") return form.dataset.known;
   return error.name === "NotAllowedError" ? form.dataset.cancelled : form.dataset.failed;
 }
@@ -50,6 +53,14 @@ for (const form of able ? document.querySelectorAll("form[data-passkey]") : []) 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     said.textContent = "";
+    const { name } = form.elements;
+    // Asked before: a key that was made for nothing would stay on the device.
+    if (name?.matches(":not([type=hidden])") && !name.value.trim()) {
+      said.textContent = form.dataset.nameless;
+      name.focus();
+      delete form.dataset.sent;
+      return;
+    }
     try {
       send(form, ...(await shown(form)));
     } catch (error) {

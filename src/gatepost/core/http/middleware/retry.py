@@ -1,20 +1,18 @@
 """The second try, and what it needs: errors that rise, a body that can be read again."""
 
 import asyncio
-import random
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatepost.core.errors import TransactionConflict, Unavailable
 from gatepost.core.http.problems import Problems
+from gatepost.core.work import UNIT_TRIES, pause_before_next
 
 __all__ = ["CrashesRise", "Retry"]
 
 
 class Retry:
     """Runs a request again whose transaction the database undid for another's sake; 503 after the last try."""
-
-    TRIES = 4
 
     def __init__(self, app: ASGIApp, problems: Problems) -> None:
         self._app = app
@@ -25,12 +23,12 @@ class Retry:
             await self._app(scope, receive, send)
             return
         messages: list[Message] = []
-        for attempt in range(self.TRIES):
+        for attempt in range(UNIT_TRIES):
             try:
                 await self._app(dict(scope), _recorded(messages, receive), send)
                 return
             except TransactionConflict:
-                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter, not a secret
+                await asyncio.sleep(pause_before_next(attempt))
         answer = self._problems.of(Unavailable(), scope.get("gatepost.request_id"))
         await answer(scope, receive, send)
 
