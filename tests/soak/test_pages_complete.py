@@ -45,6 +45,9 @@ async def test_every_page_is_complete_within_100_ms_of_its_answer(tmp_path: Path
             context = await browser.new_context(locale="en-GB")
             page = await context.new_page()
             watch = Stopwatch(server, context, page, "", await give_authenticator(page))
+            # A browser that was just started is slow by itself.
+            for _ in range(TIMES):
+                await watch.open("/sign-up")
             for part in PARTS:
                 await part(watch)
             await browser.close()
