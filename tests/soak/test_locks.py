@@ -83,7 +83,7 @@ class Crowd:
         async with self.cluster.postgres.connected() as connection:
             await connection.execute("SET deadlock_timeout = '60 s'")
             while not self.undisturbed.is_set():
-                with suppress(asyncpg.DeadlockDetectedError):
+                with suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     async with connection.transaction():
                         await connection.execute(_SESSIONS_OF, email)
                         await asyncio.sleep(0.05)
