@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text, update
 from gatepost import Gatepost, Settings
 from gatepost.core.errors import TransactionConflict, Unavailable
 from gatepost.core.events import EventRow
-from gatepost.core.work import Work
+from gatepost.core.work import UNIT_TRIES, Work
 from gatepost.users import User
 from tests.conftest import make_settings, open_client
 from tests.make import PASSWORD, Make
@@ -76,7 +76,7 @@ async def test_a_body_that_came_in_parts_is_there_for_the_second_try(
 async def test_after_the_last_try_the_answer_is_503_and_nothing_happened(
     gatepost: Gatepost, client: AsyncClient
 ) -> None:
-    await conflict(gatepost, "users", 4)
+    await conflict(gatepost, "users", UNIT_TRIES)
 
     answer = await client.post("/users/", json=NEW)
 
@@ -142,7 +142,7 @@ async def test_a_unit_that_never_gets_through_says_so(gatepost: Gatepost) -> Non
 
     with pytest.raises(Unavailable):
         await gatepost.run(act)
-    assert len(set(map(id, tries))) == 4
+    assert len(set(map(id, tries))) == UNIT_TRIES
 
 
 @on_sqlite

@@ -379,7 +379,7 @@ async def test_a_flow_of_a_browser_gives_no_tokens_and_a_grant_says_what_it_lack
     assert answer.json()["error"] == "invalid_grant"
     assert (await client.post("/users/token", data=form)).json()["code"] == "parameter-missing"
     wrong = await client.post("/users/token", data={**form, "method": "mail"})
-    assert wrong.status_code == 403
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "method-not-here")
     broken = await client.post("/users/token", data={**form, "method": "passkey", "credential": "{"})
     assert broken.status_code == 422
     await ada.token()
