@@ -254,7 +254,7 @@ class Gatepost:
     def _settled(self, work: Work) -> asyncio.Future[None]:
         """Wake whom it concerns and forget what is outdated; return what to wait for before anybody is answered."""
         if work.events.delivered:
-            self.wake.now()
+            self.wake.now(work.events.delivered)
         if self.measures is not None:
             self.measures.recorded(work.events.written)
         if work.events.outdated:

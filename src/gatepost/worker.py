@@ -10,12 +10,15 @@ from gatepost.core.errors import TransactionConflict
 from gatepost.core.logging import Logger
 from gatepost.core.outbox import LaneRunner, Outbox
 from gatepost.core.schedule import Schedule
-from gatepost.core.wake import Wake
+from gatepost.core.wake import Bell, Wake
 
 __all__ = ["Worker", "running"]
 
 LONGEST_SLEEP = 5.0
 _SHORTEST_SLEEP = 0.01
+# How soon a lane is looked at again that was worked off at the last look, in seconds. Whatever comes meanwhile is
+# claimed and settled together: a transaction each would cost more than many a delivery.
+_GATHERING = 0.25
 _PAUSE_AFTER_FAULT = 2.0
 
 
@@ -37,13 +40,13 @@ class Worker:
         self._log = log
         self._before_round = before_round
 
-        self._bells = {lane: wake.bell() for lane in outbox.lanes}
-        self._jobs_bell = wake.bell()
+        self._watches = [_Watch(lane, outbox, wake.bell(name), clock) for name, lane in outbox.lanes.items()]
+        self._jobs_bell = wake.bell("jobs")
 
     async def run(self) -> None:
         """Work for ever: at each lane and at the jobs, side by side."""
-        loops = [asyncio.create_task(self._for_ever(lane)) for lane in self._outbox.lanes.values()]
-        loops.append(asyncio.create_task(self._for_ever(None)))
+        loops = [asyncio.create_task(self._at_lane(watch)) for watch in self._watches]
+        loops.append(asyncio.create_task(self._for_ever(self._jobs)))
         try:
             died, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
             for each in died:
@@ -64,23 +67,25 @@ class Worker:
     def _lanes(self) -> Iterable[LaneRunner]:
         return () if self._outbox.unheard else self._outbox.lanes.values()
 
-    async def _for_ever(self, lane: LaneRunner | None) -> None:
-        """Work off one lane, or the jobs. No fault ends it, but what is no Exception."""
+    async def _at_lane(self, watch: "_Watch") -> None:
         try:
-            while True:
-                try:
-                    if self._before_round is not None:
-                        await self._before_round()
-                    await (self._jobs() if lane is None else self._deliveries(lane))
-                except (DatabaseUnavailable, TransactionConflict) as error:
-                    self._log.warning("worker.database_unavailable", error=type(error.__cause__).__name__)
-                    await asyncio.sleep(_PAUSE_AFTER_FAULT)
-                except Exception as error:  # noqa: BLE001  a fault of ours: said aloud, and no reason to stop for ever
-                    self._log.error("worker.failed", exc_info=error)
-                    await asyncio.sleep(_PAUSE_AFTER_FAULT)
+            await self._for_ever(watch.once)
         finally:
-            if lane is not None:
-                await lane.stop()
+            await watch.lane.stop()
+
+    async def _for_ever(self, once: Callable[[], Awaitable[None]]) -> None:
+        """Work at one thing. No fault ends it, but what is no Exception."""
+        while True:
+            try:
+                if self._before_round is not None:
+                    await self._before_round()
+                await once()
+            except (DatabaseUnavailable, TransactionConflict) as error:
+                self._log.warning("worker.database_unavailable", error=type(error.__cause__).__name__)
+                await asyncio.sleep(_PAUSE_AFTER_FAULT)
+            except Exception as error:  # noqa: BLE001  a fault of ours: said aloud, and no reason to stop for ever
+                self._log.error("worker.failed", exc_info=error)
+                await asyncio.sleep(_PAUSE_AFTER_FAULT)
 
     async def _jobs(self) -> None:
         """Run one batch of a job that is due, or wait until one may be."""
@@ -89,23 +94,60 @@ class Worker:
                 max(min(self._schedule.seconds_to_next, LONGEST_SLEEP), _SHORTEST_SLEEP)
             )
 
-    async def _deliveries(self, lane: LaneRunner) -> None:
+
+class _Watch:
+    """Works at one lane, and knows when to look whether something is due: when rung for, and when time has come."""
+
+    def __init__(self, lane: LaneRunner, outbox: Outbox, bell: Bell, clock: Clock) -> None:
+        self.lane = lane
+        self._outbox = outbox
+        self._bell = bell
+        self._clock = clock
+        # By the loop's clock: when to look, and from when on a bell is reason enough.
+        self._look_at = self._not_before = 0.0
+        self._planned = False
+
+    async def once(self) -> None:
         """Begin what is due; once there is nothing to begin, wait until there may be."""
         if self._outbox.unheard:
-            await self._bells[lane.policy.name].wait(LONGEST_SLEEP)
+            await self._bell.wait(LONGEST_SLEEP)
             return
-        claimed = await lane.top_up()
-        if lane.full:
-            await lane.one_ended()
-        elif not claimed:
-            await lane.written()
-            seconds = await self._seconds_to_next(lane)
-            await lane.one_ended(self._bells[lane.policy.name].wait(seconds))
+        if self.lane.has_room and self._seconds() <= 0:
+            await self._look()
+        self.lane.start()
+        if not self.lane.has_room:
+            await self.lane.one_ended()
+        elif self._seconds() > 0:
+            if self.lane.idle and not self._planned:
+                await self.lane.written()
+                await self._plan()
+            await self.lane.one_ended(self._rung(self._seconds()))
 
-    async def _seconds_to_next(self, lane: LaneRunner) -> float:
-        due = await self._outbox.next_due(lane.policy.name)
+    def _seconds(self) -> float:
+        return self._look_at - _now()
+
+    async def _look(self) -> None:
+        begun = _now()
+        if await self.lane.claim() < self.lane.policy.batch:
+            self._look_at = begun + LONGEST_SLEEP
+            self._not_before = begun + _GATHERING
+            self._planned = False
+
+    async def _plan(self) -> None:
+        """Find out when the next is due. Only who is about to sleep need know."""
+        due = await self._outbox.next_due(self.lane.policy.name)
         seconds = LONGEST_SLEEP if due is None else (due - self._clock.now()).total_seconds()
-        return max(min(seconds, LONGEST_SLEEP), _SHORTEST_SLEEP)
+        self._look_at = _now() + max(min(seconds, LONGEST_SLEEP), _SHORTEST_SLEEP)
+        self._planned = True
+
+    async def _rung(self, seconds: float) -> None:
+        await self._bell.wait(seconds)
+        self._look_at = max(_now(), self._not_before)
+        self._planned = True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -110,7 +110,7 @@ async def test_without_redis_polling_still_delivers(
 
 async def test_a_process_wakes_its_own_worker_without_redis(gatepost: Gatepost) -> None:
     wake = Wake(None, gatepost.log)
-    bell, other = wake.bell(), wake.bell()
+    bell, other = wake.bell("mail"), wake.bell("default")
     async with wake.connected():
         waiting = asyncio.create_task(bell.wait(LONG))
         await asyncio.sleep(0)
@@ -124,3 +124,10 @@ async def test_a_process_wakes_its_own_worker_without_redis(gatepost: Gatepost) 
         await bell.wait(LONG)
         # Nobody has taken the call of one that was busy meanwhile.
         await other.wait(LONG)
+
+        # What one has got is nothing to the others.
+        wake.now(["mail"])
+        await bell.wait(LONG)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await other.wait(LONG)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gatepost.core.events import Delivery
 from gatepost.core.idempotency import IdempotencyKey
 from gatepost.core.ids import new_id
 from gatepost.core.logging import make_logger
-from gatepost.core.outbox import LanePolicy
+from gatepost.core.outbox import LanePolicy, LaneRunner
 from tests.make import PASSWORD
 from tests.processes import environment
 
@@ -38,6 +39,11 @@ class Crash(BaseException):
 async def sign_up(gatepost: Gatepost) -> None:
     async with gatepost.work() as work:
         await gatepost.build(Accounts, work).sign_up(ADA)
+
+
+async def happen(gatepost: Gatepost) -> None:
+    async with gatepost.work() as work:
+        work.events.record(UserRegistered(subject=new_id(), by="sign-up"))
 
 
 async def rename(gatepost: Gatepost, table: str, name: str) -> None:
@@ -222,3 +228,34 @@ async def test_f35_what_a_worker_held_when_it_was_killed_another_delivers(
     (delivery,) = await gatepost.database.reads.rows(select(Delivery.state, Delivery.attempts))
     assert (len(got), *delivery) == (1, "done", 2)
     await gatepost.database.close()
+
+
+async def test_what_comes_while_it_works_is_claimed_together_and_only_where_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction for each delivery would cost more than the delivery; one lane's news are none of the other's."""
+    looked: Counter[str] = Counter()
+    claim = LaneRunner.claim
+
+    async def counted(lane: LaneRunner) -> int:
+        looked[lane.policy.name] += 1
+        return await claim(lane)
+
+    monkeypatch.setattr(LaneRunner, "claim", counted)
+    monkeypatch.setattr(worker_module, "LONGEST_SLEEP", 3600.0)
+    got: asyncio.Queue[RecordedEvent] = asyncio.Queue()
+    gatepost = Gatepost(
+        settings.model_copy(update={"run_worker": True}),
+        consumers=[Consumer("crm", {UserRegistered}, got.put)],
+    )
+    async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
+        await happen(gatepost)
+        await got.get()
+        looked.clear()
+        for _ in range(8):
+            await happen(gatepost)
+        for _ in range(8):
+            await got.get()
+
+    assert looked["default"] < 8
+    assert looked["mail"] == 0

@@ -1,7 +1,7 @@
 """One transaction with the host: `gatepost.work(session)` joins, and whether it counts is for the host to say."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -130,7 +130,7 @@ class Counted(Wake):
 
     times = 0
 
-    def now(self) -> None:
+    def now(self, names: Iterable[str] = ()) -> None:
         self.times += 1
 
 

@@ -258,7 +258,7 @@ class Recorder:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._pending: list[_Noted] = []
-        self.delivered = False
+        self.delivered: set[Lane] = set()
         self.outdated: set[str] = set()
         self.written: Sequence[Event] = ()
 
@@ -307,6 +307,6 @@ class Recorder:
             await execute(_INSERT_EVENTS, events)
         if deliveries:
             await execute(_INSERT_DELIVERIES, deliveries)
-            self.delivered = True
+            self.delivered |= {row["lane"] for row in deliveries}
         self.outdated |= {topic for event in written if (topic := event.outdates()) is not None}
         self.written = written

@@ -1,7 +1,7 @@
 """Telling outbox workers that there is something to do. Only a hint: polling is the truth."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -33,32 +33,37 @@ class Bell:
 
 
 class Wake:
-    """Wakes the worker of this process and, through Redis, those of all others."""
+    """Wakes the worker of this process and, through Redis, those of all others.
+
+    Each bell has the name of what its owner works at, so that nobody looks in vain for what another has got.
+    """
 
     def __init__(self, redis_url: str | None, log: Logger) -> None:
-        self._bells: list[Bell] = []
+        self._bells: list[tuple[str, Bell]] = []
         self._url = redis_url
         self._log = log
         self._redis: Any = None
         self._telling: set[asyncio.Task[None]] = set()
 
-    def now(self) -> None:
-        """Wake the workers. Never waits and never fails."""
-        self._ring()
+    def now(self, names: Iterable[str] = ()) -> None:
+        """Wake those who work at these, or everybody. Never waits and never fails."""
+        wanted = frozenset(names)
+        self._ring(wanted)
         if self._redis is not None:
-            task = asyncio.get_running_loop().create_task(self._tell())
+            task = asyncio.get_running_loop().create_task(self._tell(wanted))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    def bell(self) -> Bell:
+    def bell(self, name: str) -> Bell:
         """Return what is rung from now on. Each who waits has one of their own: nobody takes another's call."""
         bell = Bell()
-        self._bells.append(bell)
+        self._bells.append((name, bell))
         return bell
 
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.ring()
+    def _ring(self, names: frozenset[str]) -> None:
+        for name, bell in self._bells:
+            if not names or name in names:
+                bell.ring()
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[None]:
@@ -78,9 +83,9 @@ class Wake:
             await self._redis.aclose()
             self._redis = None
 
-    async def _tell(self) -> None:
+    async def _tell(self, names: frozenset[str]) -> None:
         try:
-            await self._redis.publish(CHANNEL, b"")
+            await self._redis.publish(CHANNEL, ",".join(sorted(names)).encode())
         except Exception as error:  # noqa: BLE001  Redis gone: the others find out by polling
             self._log.debug("wake.untold", error=type(error).__name__)
 
@@ -91,7 +96,9 @@ class Wake:
                     await messages.subscribe(CHANNEL)
                     async for message in messages.listen():
                         if message["type"] == "message":
-                            self._ring()
+                            self._ring(
+                                frozenset(filter(None, message["data"].decode(errors="replace").split(",")))
+                            )
             except Exception as error:  # noqa: BLE001  Redis gone: try again until it is back
                 self._log.warning("wake.disconnected", error=type(error).__name__)
                 await asyncio.sleep(_RECONNECT_SECONDS)

@@ -45,30 +45,26 @@ class LaneRunner:
         self._running: set[asyncio.Task[None]] = set()
 
     @property
-    def full(self) -> bool:
-        """Whether all places are taken and enough is claimed for the next."""
-        return len(self._running) >= self.policy.places and len(self._waiting) >= self.policy.places
+    def has_room(self) -> bool:
+        """Whether more may be claimed: fewer wait for a place than there are places."""
+        return len(self._waiting) < self.policy.places
 
     @property
     def idle(self) -> bool:
         """Whether nothing of this lane is in this worker's hands."""
         return not self._running and not self._waiting
 
-    async def top_up(self) -> int:
-        """Claim what there is room for and start what there are places for; return how many were claimed.
-
-        Raises what a consumer died of, DatabaseUnavailable, TransactionConflict.
-        """
-        claims = await self._claim() if len(self._waiting) < self.policy.places else 0
+    def start(self) -> None:
+        """Start what there are places for."""
         while self._waiting and len(self._running) < self.policy.places:
             claim = self._waiting.popleft()
             if self._clock.now() > claim.begin_by:
                 self._give_back(claim)
             else:
                 self._running.add(asyncio.get_running_loop().create_task(self._run(claim)))
-        return claims
 
-    async def _claim(self) -> int:
+    async def claim(self) -> int:
+        """Claim a batch of what is due; return how many it has. Raises DatabaseUnavailable, TransactionConflict."""
         policy = self.policy
         begin_within = policy.lease - timedelta(seconds=policy.longest_run)
         claims = await self._claims.take(
@@ -96,8 +92,9 @@ class LaneRunner:
         """Run until nothing is due; return how many deliveries were claimed."""
         total = 0
         try:
-            while (claimed := await self.top_up()) or not self.idle:
+            while (claimed := await self.claim() if self.has_room else 0) or not self.idle:
                 total += claimed
+                self.start()
                 await self.one_ended()
                 await self._settling.written()
         except BaseException:
