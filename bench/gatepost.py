@@ -27,6 +27,8 @@ _API = Api(
 _TABLES = (
     Seeded("users", owner="id", addresses=("email", "email_canonical")),
     Seeded("passwords", owner="user_id"),
+    # Everybody was here before, from the same place: the usual sign-in, of which nobody is told by mail.
+    Seeded("sessions", owner="user_id", own="id"),
 )
 _KEY = "a-throw-away-key-of-the-bench-0123456789abcdef"
 

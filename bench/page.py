@@ -28,7 +28,9 @@ _METHOD = """\
   with connections that are kept from request to request and, on SQLite, a write-ahead log.
 - **Databases.** A fresh PostgreSQL with its defaults (fsync on), reached over TCP on loopback, and a SQLite
   file. {accounts:,} accounts in each, with one Argon2id hash (19 MiB, t=2, p=1), made by copying the rows of an
-  account that was signed up by HTTP, or by Django's own `create_user`.
+  account that was signed up by HTTP, or by Django's own `create_user`. Of each of Gatepost's there is one session of
+  before, from the bench's own address: the sign-ins are the usual ones, of which nobody is told by mail. In the
+  overload everybody comes from a new address, and is told.
 - **Placement.** {placement}
 - **Load.** wrk with a script for each request. {hashing} connections for what hashes, {reading} for what does
   not, {refreshing} chains for refresh tokens. `GET /users/me` takes turns with {tokens} accounts. What hashes

@@ -23,6 +23,8 @@ def fill(subject: Subject, server: Server, accounts: int) -> None:
     """Add accounts that all have the template's password."""
     if subject.api.register:
         client.register(server, subject.api, TEMPLATE_EMAIL, PASSWORD)
+    if any(each.own for each in subject.tables):
+        client.sign_in(server, subject.api, TEMPLATE_EMAIL, PASSWORD)
     templates = _templates(subject)
     ids = list(_ids(accounts))
     for seeded, template in zip(subject.tables, templates, strict=True):
@@ -46,6 +48,7 @@ def _copies(template: Row, seeded: Seeded, ids: list[uuid.UUID]) -> Iterator[Row
         yield {
             **template,
             seeded.owner: _like(original, account_id, number),
+            **({seeded.own: _like(template[seeded.own], account_id, number)} if seeded.own else {}),
             **dict.fromkeys(seeded.addresses, address),
         }
 

@@ -43,6 +43,8 @@ class Seeded:
     """The column that holds the account's id."""
     addresses: tuple[str, ...] = ()
     """Columns that hold the account's e-mail address."""
+    own: str | None = None
+    """The column with the row's own id, if it is not known by the account's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,3 +359,31 @@ def _wait_until_nobody_answers(server: Server) -> None:
             httpx2.get(f"{server.url}/health")
         except httpx2.TransportError:
             return
+
+
+_TELLS_OF_ITS_COLLECTOR = """
+import gc, os, signal
+
+def tell(*_):
+    with open("told.new", "w") as file:
+        file.write(f"{gc.isenabled()} {gc.get_freeze_count()}")
+    os.rename("told.new", "told")
+
+signal.signal(signal.SIGUSR1, tell)
+"""
+
+
+def test_what_is_there_at_the_start_is_never_looked_through_for_garbage_again(tmp_path: Path) -> None:
+    """A full collection would hold up every request for a tenth of a second or two, most often in a flood."""
+    (tmp_path / "sitecustomize.py").write_text(_TELLS_OF_ITS_COLLECTOR)
+    told = tmp_path / "told"
+    with serving(tmp_path, before=f"export PYTHONPATH='{tmp_path}'") as server:
+        parent = server.process.pid
+        (worker,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        os.kill(int(worker), signal.SIGUSR1)
+        while not told.exists():
+            httpx2.get(f"{server.url}/health").raise_for_status()
+
+    works, at_the_start = told.read_text().split()
+    assert works == "True"
+    assert int(at_the_start) > 100_000

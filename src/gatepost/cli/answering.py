@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -28,6 +29,7 @@ _ARRIVING_SECONDS = 0.1
 
 def load(settings: Settings, place: Place) -> ASGIApp:
     """Return the application, in a worker process that was just begun."""
+    gc.disable()
     for each in place.others:
         each.close()
     gatepost = Gatepost(settings)
@@ -71,6 +73,10 @@ class Leaving:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self._serving = True
+                # A full collection holds up every request, for the longer the more there is to look through; what
+                # is there now is no garbage.
+                gc.freeze()
+                gc.enable()
                 self._place.parent.send_bytes(str(os.getpid()).encode())
 
         return send_on

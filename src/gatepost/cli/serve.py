@@ -1,6 +1,7 @@
 """`gatepost serve` and `gatepost worker`."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ def serve(
     ] = None,
 ) -> None:
     """Start the service."""
+    # What is made until it serves stays: to look through it for garbage again and again makes the start longer.
+    gc.disable()
     settings = load_settings(
         host=host,
         port=port,
@@ -147,6 +150,9 @@ def _run_server(settings: "Settings") -> None:
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork", force=True)
     server = Supervisor(settings, lambda: print("Gatepost is ready.", flush=True), _forget_worker)
+    # The workers share what is there by now, as long as nobody writes to it, and neither does their collector.
+    gc.freeze()
+    gc.enable()
     server.serve(target_loader=partial(load, settings), wrap_loader=False)
 
 
