@@ -181,6 +181,26 @@ async def test_who_gives_up_in_the_moment_of_the_turn_passes_it_on(hashing: Held
     assert await hashing.ask("after") == "after"
 
 
+async def test_whose_turn_comes_right_after_they_gave_up_is_simply_gone() -> None:
+    """The queue had passed them over already when they came to leave it: that was a 500 in a flood."""
+    turns = Turns(1, 5, 60)
+
+    async def wait() -> None:
+        async with turns.taken(Priority.VERIFY, "late"):
+            raise AssertionError
+
+    async with turns.taken(Priority.VERIFY, "first"):
+        late = asyncio.ensure_future(wait())
+        await settled()
+        late.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert turns.waiting == 0
+    async with asyncio.timeout(5), turns.taken(Priority.VERIFY, "next"):
+        pass
+
+
 async def test_no_hash_is_computed_on_the_event_loop() -> None:
     hashing = Hashing(HashingOptions(memory_kib=64, iterations=1, threads=2))
     here = threading.get_ident()

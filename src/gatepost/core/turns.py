@@ -100,7 +100,9 @@ class Turns:
             raise
 
     def _leave(self, rank: int, source: str, turn: asyncio.Future[None]) -> None:
-        queue = self._ranks[rank][source]
+        queue = self._ranks[rank].get(source, ())
+        if turn not in queue:
+            return  # its turn came after it was given up, and was passed on
         queue.remove(turn)
         if not queue:
             del self._ranks[rank][source]
