@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 
 from gatepost.core.clock import Clock
 from gatepost.core.database import DatabaseUnavailable
@@ -68,6 +69,7 @@ class Worker:
         return () if self._outbox.unheard else self._outbox.lanes.values()
 
     async def _at_lane(self, watch: "_Watch") -> None:
+        watch.begin()
         try:
             await self._for_ever(watch.once)
         finally:
@@ -103,9 +105,13 @@ class _Watch:
         self._outbox = outbox
         self._bell = bell
         self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """Know nothing yet, so that the first thing is to look."""
         # By the loop's clock: when to look, and from when on a bell is reason enough.
         self._look_at = self._not_before = 0.0
-        self._planned = False
+        self._planned = self._called = False
 
     async def once(self) -> None:
         """Begin what is due; once there is nothing to begin, wait until there may be."""
@@ -118,32 +124,48 @@ class _Watch:
         if not self.lane.has_room:
             await self.lane.one_ended()
         elif self._seconds() > 0:
-            if self.lane.idle and not self._planned:
-                await self.lane.written()
+            if not self._planned:
                 await self._plan()
-            await self.lane.one_ended(self._rung(self._seconds()))
+            self._heed_put_back()
+            await self.lane.one_ended(self._called_or_due(max(self._seconds(), _SHORTEST_SLEEP)))
 
     def _seconds(self) -> float:
         return self._look_at - _now()
 
     async def _look(self) -> None:
         begun = _now()
+        self._bell.silence()
+        self._called = False
         if await self.lane.claim() < self.lane.policy.batch:
             self._look_at = begun + LONGEST_SLEEP
             self._not_before = begun + _GATHERING
             self._planned = False
 
     async def _plan(self) -> None:
-        """Find out when the next is due. Only who is about to sleep need know."""
+        """Find out when the next is due."""
+        if self.lane.idle:
+            await self.lane.written()
         due = await self._outbox.next_due(self.lane.policy.name)
-        seconds = LONGEST_SLEEP if due is None else (due - self._clock.now()).total_seconds()
-        self._look_at = _now() + max(min(seconds, LONGEST_SLEEP), _SHORTEST_SLEEP)
+        self._look_at = self._loop_time(due)
         self._planned = True
 
-    async def _rung(self, seconds: float) -> None:
+    def _heed_put_back(self) -> None:
+        """Look when what has failed meanwhile is due again, however long others still run."""
+        again_at = self.lane.takes_again_at()
+        if again_at is not None:
+            self._look_at = min(self._look_at, self._loop_time(again_at))
+
+    def _loop_time(self, due: datetime | None) -> float:
+        seconds = LONGEST_SLEEP if due is None else (due - self._clock.now()).total_seconds()
+        return max(_now() + min(seconds, LONGEST_SLEEP), self._not_before)
+
+    async def _called_or_due(self, seconds: float) -> None:
+        if self._called:
+            await asyncio.sleep(seconds)  # that it is called again meanwhile says nothing new
+            return
         await self._bell.wait(seconds)
         self._look_at = max(_now(), self._not_before)
-        self._planned = True
+        self._planned = self._called = True
 
 
 def _now() -> float:

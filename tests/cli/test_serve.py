@@ -1,5 +1,6 @@
 """`gatepost serve`: when it refuses to start, how that is mended, and how it starts again."""
 
+import gc
 import os
 import re
 import signal
@@ -182,6 +183,11 @@ def test_a_weak_token_for_the_metrics_is_refused(alone: Command) -> None:
     said = alone("serve", GATEPOST_METRICS_TOKEN="hush-hush")
     refused(said, "GATEPOST_METRICS_TOKEN is shorter", "Mend it: export GATEPOST_METRICS_TOKEN=")
     assert "hush-hush" not in said.err
+
+
+def test_a_refused_start_leaves_the_collector_at_work(alone: Command) -> None:
+    assert alone("serve", GATEPOST_METRICS_TOKEN="hush-hush").code == 1
+    assert gc.isenabled()
 
 
 def test_whoever_opens_a_development_service_to_the_network_is_warned(alone: Command) -> None:

@@ -25,6 +25,7 @@ from gatepost.core.idempotency import IdempotencyKey
 from gatepost.core.ids import new_id
 from gatepost.core.logging import make_logger
 from gatepost.core.outbox import LanePolicy, LaneRunner
+from gatepost.core.outbox import runner as runner_module
 from tests.make import PASSWORD
 from tests.processes import environment
 
@@ -259,3 +260,69 @@ async def test_what_comes_while_it_works_is_claimed_together_and_only_where_it_i
 
     assert looked["default"] < 8
     assert looked["mail"] == 0
+
+
+async def test_what_failed_is_tried_again_in_time_though_another_still_runs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LONGEST_SLEEP", 3600.0)
+    monkeypatch.setattr(runner_module, "delay_after", lambda _attempts: 0.05)
+    stuck, over, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    tried: Counter[str] = Counter()
+
+    async def hang(_event: RecordedEvent) -> None:
+        stuck.set()
+        await over.wait()
+
+    async def fail_once(event: RecordedEvent) -> None:
+        await stuck.wait()
+        tried[event.type] += 1
+        if tried[event.type] == 1:
+            raise ValueError
+        again.set()
+
+    consumers = [
+        Consumer("slow", {UserRegistered}, hang, lane="mail"),
+        Consumer("unlucky", {UserRegistered}, fail_once, lane="mail"),
+    ]
+    gatepost = Gatepost(settings.model_copy(update={"run_worker": True}), consumers=consumers)
+    async with gatepost.lifespan(), asyncio.timeout(TIMEOUT):
+        await happen(gatepost)
+        await again.wait()
+        over.set()
+
+    assert tried == {"user.registered": 2}
+
+
+async def both_lanes_sleep() -> None:
+    def sleeping() -> int:
+        coroutines: list[Any] = [task.get_coro() for task in asyncio.all_tasks()]
+        return sum(each.__qualname__ == "_Watch._called_or_due" for each in coroutines)
+
+    while sleeping() < 2:  # noqa: ASYNC110  they tell nobody
+        await asyncio.sleep(0.01)
+
+
+async def test_a_worker_that_begins_again_looks_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LONGEST_SLEEP", 3600.0)
+    got: asyncio.Queue[RecordedEvent] = asyncio.Queue()
+
+    def service(*, works: bool) -> Gatepost:
+        return Gatepost(
+            settings.model_copy(update={"run_worker": works}),
+            consumers=[Consumer("crm", {UserRegistered}, got.put)],
+        )
+
+    gatepost, other = service(works=True), service(works=False)
+    async with asyncio.timeout(TIMEOUT):
+        async with gatepost.lifespan():
+            await both_lanes_sleep()
+            await happen(gatepost)
+            await got.get()
+            await both_lanes_sleep()
+        await happen(other)
+        async with gatepost.lifespan():
+            assert (await got.get()).type == "user.registered"
+    await other.database.close()

@@ -34,24 +34,33 @@ def serve(
     ] = None,
 ) -> None:
     """Start the service."""
-    # What is made until it serves stays: to look through it for garbage again and again makes the start longer.
+    with _without_collections():
+        settings = load_settings(
+            host=host,
+            port=port,
+            workers=workers,
+            database_url=database_url,
+            data_dir=data_dir,
+            public_url=public_url,
+        )
+        settings = _permitted(settings)
+        _must_be_free(settings.host, settings.port, "PORT=8001")
+        if settings.metrics_port is not None:
+            _must_be_free(settings.metrics_host, settings.metrics_port, "GATEPOST_METRICS_PORT=9001")
+        with _shared_metrics(settings):
+            code = asyncio.run(_prepare(settings))
+            _welcome(settings, code)
+            _run_server(settings)
+
+
+@contextmanager
+def _without_collections() -> Generator[None]:
+    """Do not look for garbage meanwhile: what is made until it serves stays, and looking makes the start longer."""
     gc.disable()
-    settings = load_settings(
-        host=host,
-        port=port,
-        workers=workers,
-        database_url=database_url,
-        data_dir=data_dir,
-        public_url=public_url,
-    )
-    settings = _permitted(settings)
-    _must_be_free(settings.host, settings.port, "PORT=8001")
-    if settings.metrics_port is not None:
-        _must_be_free(settings.metrics_host, settings.metrics_port, "GATEPOST_METRICS_PORT=9001")
-    with _shared_metrics(settings):
-        code = asyncio.run(_prepare(settings))
-        _welcome(settings, code)
-        _run_server(settings)
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _permitted(settings: "Settings") -> "Settings":
@@ -150,7 +159,8 @@ def _run_server(settings: "Settings") -> None:
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork", force=True)
     server = Supervisor(settings, lambda: print("Gatepost is ready.", flush=True), _forget_worker)
-    # The workers share what is there by now, as long as nobody writes to it, and neither does their collector.
+    # The workers share what is there by now, as long as nobody writes to it, and neither does their collector. What is
+    # garbage by then stays too: a megabyte or two, for which nobody who starts it need wait.
     gc.freeze()
     gc.enable()
     server.serve(target_loader=partial(load, settings), wrap_loader=False)

@@ -100,8 +100,8 @@ class Turns:
             raise
 
     def _leave(self, rank: int, source: str, turn: asyncio.Future[None]) -> None:
-        queue = self._ranks[rank].get(source, ())
-        if turn not in queue:
+        queue = self._ranks[rank].get(source)
+        if queue is None or turn not in queue:
             return  # its turn came after it was given up, and was passed on
         queue.remove(turn)
         if not queue:

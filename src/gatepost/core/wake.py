@@ -24,12 +24,16 @@ class Bell:
         """Wake whoever waits."""
         self._event.set()
 
+    def silence(self) -> None:
+        """Forget that it was rung: whoever is about to look sees what it was rung for."""
+        self._event.clear()
+
     async def wait(self, seconds: float) -> None:
         """Return when rung, at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()
-        self._event.clear()
+        self.silence()
 
 
 class Wake:

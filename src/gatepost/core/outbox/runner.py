@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gatepost.core.clock import Clock
 from gatepost.core.events import EventLog, RecordedEvent
@@ -43,6 +43,7 @@ class LaneRunner:
         self._logger = logger
         self._waiting: deque[Claim] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        self._again_at: datetime | None = None
 
     @property
     def has_room(self) -> bool:
@@ -53,6 +54,11 @@ class LaneRunner:
     def idle(self) -> bool:
         """Whether nothing of this lane is in this worker's hands."""
         return not self._running and not self._waiting
+
+    def takes_again_at(self) -> datetime | None:
+        """Return, once, when the first is due again of those that were put back meanwhile."""
+        again_at, self._again_at = self._again_at, None
+        return again_at
 
     def start(self) -> None:
         """Start what there are places for."""
@@ -169,7 +175,12 @@ class LaneRunner:
         self._settling.add(Outcome(claim, state))
 
     def _give_back(self, claim: Claim) -> None:
-        self._settling.add(Outcome(claim, DUE, again_at=self._clock.now(), counted=False))
+        self._again(Outcome(claim, DUE, again_at=self._clock.now(), counted=False))
+
+    def _again(self, outcome: Outcome) -> None:
+        times = (outcome.again_at, self._again_at)
+        self._again_at = min(time for time in times if time is not None)
+        self._settling.add(outcome)
 
     def _put_back(self, claim: Claim, error: BaseException) -> None:
         if claim.attempts >= self.policy.most_attempts:
@@ -178,7 +189,7 @@ class LaneRunner:
         self.results["deferred"] += 1
         self._report(claim, "delivery.failed", given_up=False, error=error)
         again_at = self._clock.now() + timedelta(seconds=delay_after(claim.attempts))
-        self._settling.add(Outcome(claim, DUE, _kind(error), again_at))
+        self._again(Outcome(claim, DUE, _kind(error), again_at))
 
     def _give_up(
         self, claim: Claim, result: str, error: BaseException | None, *, why: str | None = None
