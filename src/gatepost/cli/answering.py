@@ -29,7 +29,7 @@ _ARRIVING_SECONDS = 0.1
 
 def load(settings: Settings, place: Place) -> ASGIApp:
     """Return the application, in a worker process that was just begun."""
-    gc.disable()
+    gc.disable()  # until it serves
     for each in place.others:
         each.close()
     gatepost = Gatepost(settings)
